@@ -1,0 +1,91 @@
+/* SPDX-License-Identifier: GPL-2.0 WITH Linux-syscall-note */
+/*
+ * Class "net": an Ethernet card.
+ *
+ * Queue pair n is queue 2n (receive: host to guest) and 2n + 1 (transmit:
+ * guest to host).  All queues complete in order.
+ *
+ * Transmit: a chain of readable segments; the first VBUS_NET_HDR_SIZE bytes
+ * are a struct vbus_net_hdr, the frame follows (Ethernet header first).  The
+ * header may share a segment with the frame.
+ *
+ * Receive: the guest posts chains of writable segments.  A frame fills one or
+ * more consecutive chains; the header stands at the start of the first and its
+ * nr_chains says how many the frame took.  Each completion's length is the
+ * number of bytes written into that chain, header included.
+ */
+#ifndef _UAPI_LINUX_VBUS_NET_H
+#define _UAPI_LINUX_VBUS_NET_H
+
+#include <linux/types.h>
+
+#define VBUS_NET_VERSION	1
+
+/* Feature bits. The guest direction is what the guest can receive. */
+#define VBUS_NET_F_CSUM		(1ULL << 0)	/* host takes partial checksums */
+#define VBUS_NET_F_GUEST_CSUM	(1ULL << 1)	/* guest takes partial checksums */
+#define VBUS_NET_F_TSO		(1ULL << 2)	/* host takes TCPv4/v6 GSO; needs CSUM */
+#define VBUS_NET_F_GUEST_TSO	(1ULL << 3)	/* guest takes GSO; needs GUEST_CSUM */
+#define VBUS_NET_F_ECN		(1ULL << 4)	/* host takes GSO with ECN (CWR) */
+#define VBUS_NET_F_GUEST_ECN	(1ULL << 5)	/* guest takes GSO with ECN */
+#define VBUS_NET_F_USO		(1ULL << 6)	/* host takes UDP GSO; needs CSUM */
+#define VBUS_NET_F_GUEST_USO	(1ULL << 7)	/* guest takes UDP GSO */
+
+/**
+ * struct vbus_net_config - config space of a net device (read-only)
+ * @mac: Ethernet address
+ * @link: 1 while the host end is up, else 0; a change raises the config signal
+ * @mtu: MTU of the link in bytes, Ethernet header not counted; 68..65535
+ * @nr_pairs: number of queue pairs, 1..VBUS_NET_MAX_PAIRS
+ * @speed: link speed in Mbit/s, 0 unknown
+ * @reserved: zero
+ */
+struct vbus_net_config {
+	__u8 mac[6];
+	__le16 link;
+	__le32 mtu;
+	__le32 nr_pairs;
+	__le32 speed;
+	__le32 reserved[3];
+};
+
+#define VBUS_NET_MAX_PAIRS	64
+#define VBUS_NET_MTU_MIN	68
+#define VBUS_NET_MTU_MAX	65535
+
+/* vbus_net_hdr.flags */
+#define VBUS_NET_HDR_PARTIAL	0x1	/* checksum to be filled in at csum_* */
+#define VBUS_NET_HDR_VALID	0x2	/* checksum was verified by the sender side */
+
+/* vbus_net_hdr.gso_type */
+#define VBUS_NET_GSO_NONE	0
+#define VBUS_NET_GSO_TCPV4	1
+#define VBUS_NET_GSO_TCPV6	2
+#define VBUS_NET_GSO_UDP	3	/* UDP_L4: one datagram per gso_size */
+#define VBUS_NET_GSO_ECN	0x80	/* flag: with CWR set on the first */
+
+/**
+ * struct vbus_net_hdr - precedes every frame in both directions
+ * @flags: VBUS_NET_HDR_*; unknown bits are a protocol violation
+ * @gso_type: VBUS_NET_GSO_*
+ * @hdr_len: bytes of Ethernet, IP and transport header; a hint, needed with GSO
+ * @gso_size: payload bytes per segment, with GSO
+ * @csum_start: offset from the start of the frame where summing begins
+ * @csum_offset: offset from @csum_start of the 16-bit checksum field
+ * @nr_chains: receive: chains this frame took; transmit: zero
+ * @reserved: zero
+ */
+struct vbus_net_hdr {
+	__u8 flags;
+	__u8 gso_type;
+	__le16 hdr_len;
+	__le16 gso_size;
+	__le16 csum_start;
+	__le16 csum_offset;
+	__le16 nr_chains;
+	__le32 reserved;
+};
+
+#define VBUS_NET_HDR_SIZE	16
+
+#endif /* _UAPI_LINUX_VBUS_NET_H */

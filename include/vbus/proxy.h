@@ -1,0 +1,258 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * The guest bus: what guest drivers and transports see of vbus-proxy.
+ *
+ * A transport finds devices and gives each a struct vproxy_transport_ops;
+ * vproxy puts it on the "vbus" bus and binds a driver by class.  A driver never
+ * sees the transport.
+ *
+ * Context: unless it says otherwise, a function may sleep and is called from
+ * probe, remove or another process context of the driver, one at a time per
+ * device.
+ */
+#ifndef _VBUS_PROXY_H
+#define _VBUS_PROXY_H
+
+#include <linux/device.h>
+#include <linux/mod_devicetable.h>
+#include <linux/types.h>
+#include <uapi/linux/vbus_abi.h>
+#include <vbus/ring.h>
+
+struct vproxy_device;
+struct vproxy_queue;
+
+/**
+ * struct vproxy_transport_ops - how registers, doorbells and signals travel
+ * @owner: module of the transport
+ * @read: read @len bytes of the register window; 0 or errno.  Widths and
+ *	alignment follow vbus_abi.h.  On error @buf is filled with ones, as a
+ *	vanished PCI device reads.
+ * @write: write registers
+ * @kick: ring the doorbell of queue @q.  Any context; must not sleep.
+ * @setup_vectors: make up to @want vectors ready; returns how many there are
+ *	(1..@want), or errno.  With fewer than wanted, queues share.
+ * @free_vectors: undo; no vproxy_signal() for this device runs afterwards
+ * @vector_affinity: hint of the CPUs for a vector; optional
+ */
+struct vproxy_transport_ops {
+	struct module *owner;
+	int (*read)(struct vproxy_device *vdev, u32 off, void *buf, size_t len);
+	int (*write)(struct vproxy_device *vdev, u32 off, const void *buf,
+		     size_t len);
+	void (*kick)(struct vproxy_device *vdev, u32 q);
+	int (*setup_vectors)(struct vproxy_device *vdev, unsigned int want);
+	void (*free_vectors)(struct vproxy_device *vdev);
+	void (*vector_affinity)(struct vproxy_device *vdev, unsigned int vector,
+				const struct cpumask *mask);
+};
+
+/**
+ * struct vproxy_device - a device on the guest bus
+ * @dev: driver-model device, named "vbus<bus>-<slot>"
+ * @ops: transport
+ * @priv: the transport's
+ * @dma_dev: device to map DMA with: the PCI function, or @dev itself
+ * @class_id: VBUS_CLASS_*
+ * @class_version: of the class protocol
+ * @slot: slot number on the host's bus
+ * @alias: name the host admin gave, or ""
+ * @features: accepted; valid from probe on
+ * @nr_queues: the device has
+ */
+struct vproxy_device {
+	struct device dev;
+	const struct vproxy_transport_ops *ops;
+	void *priv;
+	struct device *dma_dev;
+	u32 class_id;
+	u32 class_version;
+	u32 slot;
+	char alias[VBUS_ALIAS_SIZE + 1];
+	u64 features;
+	u32 nr_queues;
+	/* private: vbus-proxy */
+	void *core;
+};
+
+#define to_vproxy_device(d)	container_of(d, struct vproxy_device, dev)
+
+/**
+ * struct vproxy_driver - a guest driver
+ * @driver: name and owner
+ * @class_id: VBUS_CLASS_* it drives
+ * @features: class feature bits it can use
+ * @probe: device is reset, DRIVER set, features negotiated (vdev->features).
+ *	The driver makes queues with vproxy_create_queues() and then calls
+ *	vproxy_device_ready().
+ * @remove: undo probe. If vproxy_device_gone() the device went without asking.
+ * @config_changed: process context (workqueue); optional; not before
+ *	vproxy_device_ready(), not after remove
+ *
+ * Modalias is "vbus:<class name>", as MODULE_ALIAS("vbus:net").
+ */
+struct vproxy_driver {
+	struct device_driver driver;
+	u32 class_id;
+	u64 features;
+	int (*probe)(struct vproxy_device *vdev);
+	void (*remove)(struct vproxy_device *vdev);
+	void (*config_changed)(struct vproxy_device *vdev);
+};
+
+int __vproxy_register_driver(struct vproxy_driver *drv, struct module *owner);
+#define vproxy_register_driver(drv) __vproxy_register_driver(drv, THIS_MODULE)
+void vproxy_unregister_driver(struct vproxy_driver *drv);
+#define module_vproxy_driver(drv) \
+	module_driver(drv, vproxy_register_driver, vproxy_unregister_driver)
+
+static inline void vproxy_set_drvdata(struct vproxy_device *vdev, void *data)
+{
+	dev_set_drvdata(&vdev->dev, data);
+}
+
+static inline void *vproxy_drvdata(struct vproxy_device *vdev)
+{
+	return dev_get_drvdata(&vdev->dev);
+}
+
+static inline bool vproxy_has_feature(const struct vproxy_device *vdev,
+				      u64 bit)
+{
+	return vdev->features & bit;
+}
+
+/* --- for drivers --- */
+
+/**
+ * vproxy_config_read() - consistent copy of config space
+ *
+ * Retries while the generation count moves, a bounded number of times.
+ * Return: 0, -EAGAIN, -ENODEV, -EINVAL (past the end).
+ */
+int vproxy_config_read(struct vproxy_device *vdev, u32 off, void *buf,
+		       size_t len);
+
+/**
+ * struct vproxy_queue_params - one queue a driver wants
+ * @name: for logs and interrupt names
+ * @size: ring size wanted; rounded down to what the device takes; 0: largest
+ * @signal: called when the device signalled the queue, from hard interrupt
+ *	context or with interrupts off: schedule NAPI or work; may be spurious
+ * @priv: for the driver
+ */
+struct vproxy_queue_params {
+	const char *name;
+	u32 size;
+	void (*signal)(struct vproxy_queue *q);
+	void *priv;
+};
+
+/**
+ * vproxy_create_queues() - allocate rings and vectors, program and enable
+ * @nr: queues 0..nr-1 of the device
+ */
+int vproxy_create_queues(struct vproxy_device *vdev, unsigned int nr,
+			 const struct vproxy_queue_params *params);
+
+/**
+ * vproxy_device_ready() - set RUNNING: the device may now use the queues
+ */
+int vproxy_device_ready(struct vproxy_device *vdev);
+
+/**
+ * vproxy_reset() - stop the device: no queue is used and no signal comes after
+ *
+ * Outstanding chains are then taken back with vproxy_queue_detach().
+ */
+void vproxy_reset(struct vproxy_device *vdev);
+
+/**
+ * vproxy_delete_queues() - free rings and vectors; after vproxy_reset()
+ */
+void vproxy_delete_queues(struct vproxy_device *vdev);
+
+/**
+ * vproxy_renegotiate() - after vproxy_reset(): DRIVER, features, FEATURES_OK
+ *
+ * For drivers that rebuild their queues (ring size change, resume). Then
+ * vproxy_create_queues() and vproxy_device_ready() as in probe.
+ */
+int vproxy_renegotiate(struct vproxy_device *vdev);
+
+/**
+ * vproxy_device_gone() - the device vanished or was reset by force
+ *
+ * Registers read as ones and no completion will come.  Context: any.
+ */
+bool vproxy_device_gone(const struct vproxy_device *vdev);
+
+/**
+ * struct vproxy_queue - guest end of one queue
+ * @ring: north side; the driver uses ioq_north_*() on it directly, one context
+ *	at a time
+ * @vdev: the device
+ * @index: queue number
+ * @size: ring size
+ * @seg_max: most segments in one chain
+ * @priv: from the params
+ */
+struct vproxy_queue {
+	struct ioq_north ring;
+	struct vproxy_device *vdev;
+	u32 index;
+	u32 size;
+	u32 seg_max;
+	void *priv;
+	/* private: vbus-proxy */
+	void (*signal)(struct vproxy_queue *q);
+	void *area;
+	dma_addr_t area_dma;
+	void *state;
+	char name[32];
+};
+
+struct vproxy_queue *vproxy_queue(struct vproxy_device *vdev, u32 index);
+
+/**
+ * vproxy_queue_kick() - publish staged chains; ring the doorbell if wanted
+ *
+ * Context: any. Return: true if the doorbell was rung.
+ */
+bool vproxy_queue_kick(struct vproxy_queue *q);
+
+/* DMA mapping with the right device: use vdev->dma_dev and dma_map_*(). */
+
+/* --- for transports --- */
+
+/**
+ * vproxy_device_register() - put a device on the bus
+ * @vdev: zeroed; @ops, @priv, @dma_dev (NULL: use @dev), @dev.parent set
+ * @bus_id: number of the bus in this guest, for the name
+ * @release: frees @vdev when its last reference is gone
+ *
+ * Reads the identity registers and refuses what makes no sense (ENODEV).
+ */
+int vproxy_device_register(struct vproxy_device *vdev, unsigned int bus_id,
+			   void (*release)(struct vproxy_device *vdev));
+
+/**
+ * vproxy_device_unregister() - take a device off the bus
+ * @gone: it is no longer there: don't touch registers
+ *
+ * Unbinds the driver, then drops the transport's reference.
+ */
+void vproxy_device_unregister(struct vproxy_device *vdev, bool gone);
+
+/**
+ * vproxy_signal() - a vector was signalled
+ *
+ * Finds the queues (or the config change) behind it. Context: any.
+ */
+void vproxy_signal(struct vproxy_device *vdev, unsigned int vector);
+
+/* Bus numbers for transports: the smallest free one. */
+int vproxy_bus_id_alloc(void);
+void vproxy_bus_id_free(int id);
+
+#endif /* _VBUS_PROXY_H */
