@@ -29,7 +29,7 @@ MAKEFLAGS += --no-print-directory
 all: modules user
 
 modules: ## all modules, for KDIR
-	+tests/lib/kbuild $(VBUS_BUILD)/$(MODULES) $(KDIR) $(if $(ARCH),ARCH=$(ARCH))
+	@+tests/lib/kbuild $(VBUS_BUILD)/$(MODULES) $(KDIR) $(if $(ARCH),ARCH=$(ARCH))
 
 user: $(addprefix user-,$(subst /,-,$(USER_DIRS))) ## all of userspace
 
@@ -41,25 +41,25 @@ endef
 $(foreach d,$(USER_DIRS),$(eval $(call user_rule,$(d))))
 
 check: ## every check there is; ends with the tally
-	+tests/check style user kunit loop
+	@+tests/check style user kunit loop
 
 check-style: ## checkpatch, W=1, sparse, cppcheck, layers, uAPI headers ...
-	+tests/check style
+	@+tests/check style
 
 check-user: ## unit tests in userspace, under ASan and UBSan
-	+tests/check user
+	@+tests/check user
 
 check-kunit: ## KUnit suites in UML; SUITE="ring_test ..." for some, QUICK=1 without leak scan
-	+SUITE="$(SUITE)" QUICK=$(QUICK) tests/check kunit
+	@+SUITE="$(SUITE)" QUICK=$(QUICK) tests/check kunit
 
 check-loop: ## host and guest in one UML kernel; TEST="name ..." for some, QUICK=1
-	+TEST="$(TEST)" QUICK=$(QUICK) tests/check loop
+	@+TEST="$(TEST)" QUICK=$(QUICK) tests/check loop
 
 coverage: ## lines of the modules that the tests in UML execute
-	+SUITE="$(SUITE)" TEST="$(TEST)" tests/coverage
+	@+SUITE="$(SUITE)" TEST="$(TEST)" tests/coverage
 
 modules-uml: ## all modules for UML, FLAVOUR=debug or gcov
-	+tests/uml/modules $(or $(FLAVOUR),debug)
+	@+tests/uml/modules $(or $(FLAVOUR),debug)
 
 uml-kernel: ## the UML kernels themselves, into the cache
 	tests/uml/kernel debug
