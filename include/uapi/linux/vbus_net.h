@@ -3,16 +3,25 @@
  * Class "net": an Ethernet card.
  *
  * Queue pair n is queue 2n (receive: host to guest) and 2n + 1 (transmit:
- * guest to host).  All queues complete in order.
+ * guest to host).  All queues complete in order.  The guest enables both queues
+ * of pairs 0 to n - 1 for any n it likes, at least 1.
  *
  * Transmit: a chain of readable segments; the first VBUS_NET_HDR_SIZE bytes
  * are a struct vbus_net_hdr, the frame follows (Ethernet header first).  The
  * header may share a segment with the frame.
  *
  * Receive: the guest posts chains of writable segments.  A frame fills one or
- * more consecutive chains; the header stands at the start of the first and its
- * nr_chains says how many the frame took.  Each completion's length is the
- * number of bytes written into that chain, header included.
+ * more consecutive chains, at most VBUS_NET_MAX_CHAINS; the header stands at
+ * the start of the first and its nr_chains says how many the frame took.  Each
+ * chain is completed by an entry of its own, whose length is the number of bytes
+ * written into that chain, header included; all but the last are full.  Every
+ * chain has room for VBUS_NET_HDR_SIZE bytes at least.  A frame that does not
+ * fit into VBUS_NET_MAX_CHAINS chains, or into the whole ring, is dropped.
+ *
+ * A header or chain that breaks a rule stated here breaks the device
+ * (NEEDS_RESET).  A frame that is well described but makes no sense, such as one
+ * shorter than an Ethernet header or one whose headers are not what gso_type
+ * says, is dropped and counted.
  */
 #ifndef _UAPI_LINUX_VBUS_NET_H
 #define _UAPI_LINUX_VBUS_NET_H
@@ -30,6 +39,7 @@
 #define VBUS_NET_F_GUEST_ECN	(1ULL << 5)	/* guest takes GSO with ECN */
 #define VBUS_NET_F_USO		(1ULL << 6)	/* host takes UDP GSO; needs CSUM */
 #define VBUS_NET_F_GUEST_USO	(1ULL << 7)	/* guest takes UDP GSO */
+/* ECN needs TSO, USO needs CSUM; the same for the guest direction. */
 
 /**
  * struct vbus_net_config - config space of a net device (read-only)
@@ -50,10 +60,14 @@ struct vbus_net_config {
 };
 
 #define VBUS_NET_MAX_PAIRS	64
+#define VBUS_NET_MAX_CHAINS	64
 #define VBUS_NET_MTU_MIN	68
 #define VBUS_NET_MTU_MAX	65535
 
-/* vbus_net_hdr.flags */
+/*
+ * vbus_net_hdr.flags; at most one of them, and none unless CSUM (transmit) or
+ * GUEST_CSUM (receive) was accepted.
+ */
 #define VBUS_NET_HDR_PARTIAL	0x1	/* checksum to be filled in at csum_* */
 #define VBUS_NET_HDR_VALID	0x2	/* checksum was verified by the sender side */
 
@@ -67,11 +81,14 @@ struct vbus_net_config {
 /**
  * struct vbus_net_hdr - precedes every frame in both directions
  * @flags: VBUS_NET_HDR_*; unknown bits are a protocol violation
- * @gso_type: VBUS_NET_GSO_*
- * @hdr_len: bytes of Ethernet, IP and transport header; a hint, needed with GSO
- * @gso_size: payload bytes per segment, with GSO
- * @csum_start: offset from the start of the frame where summing begins
- * @csum_offset: offset from @csum_start of the 16-bit checksum field
+ * @gso_type: VBUS_NET_GSO_*; anything but NONE needs VBUS_NET_HDR_PARTIAL
+ * @hdr_len: bytes of Ethernet, IP and transport header; with GSO past
+ *	@csum_start, else a hint or zero; never more than the frame
+ * @gso_size: payload bytes per segment, not zero with GSO, else zero
+ * @csum_start: offset from the start of the frame where summing begins, not
+ *	inside the Ethernet header; zero without VBUS_NET_HDR_PARTIAL
+ * @csum_offset: offset from @csum_start of the 16-bit checksum field, which
+ *	lies inside the frame; zero without VBUS_NET_HDR_PARTIAL
  * @nr_chains: receive: chains this frame took; transmit: zero
  * @reserved: zero
  */
