@@ -139,6 +139,17 @@ static inline bool ioq_south_broken(const struct ioq_south *q)
 }
 
 /**
+ * ioq_south_size() - number of descriptor slots
+ * @q: the ring
+ *
+ * Return: the size it was attached with.
+ */
+static inline u32 ioq_south_size(const struct ioq_south *q)
+{
+	return (u32)q->mask + 1;
+}
+
+/**
  * ioq_south_inflight() - chains fetched and not completed yet
  * @q: the ring
  *
