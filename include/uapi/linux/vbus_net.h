@@ -13,13 +13,13 @@
  * Receive: the guest posts chains of writable segments.  A frame fills one or
  * more consecutive chains, at most VBUS_NET_MAX_CHAINS; the header stands at
  * the start of the first and its nr_chains says how many the frame took.  Each
- * chain is completed by an entry of its own, whose length is the number of bytes
+ * chain is completed by an entry of its own, its length the number of bytes
  * written into that chain, header included; all but the last are full.  Every
  * chain has room for VBUS_NET_HDR_SIZE bytes at least.  A frame that does not
  * fit into VBUS_NET_MAX_CHAINS chains, or into the whole ring, is dropped.
  *
  * A header or chain that breaks a rule stated here breaks the device
- * (NEEDS_RESET).  A frame that is well described but makes no sense, such as one
+ * (NEEDS_RESET).  A frame well described that makes no sense, such as one
  * shorter than an Ethernet header or one whose headers are not what gso_type
  * says, is dropped and counted.
  */
