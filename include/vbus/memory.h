@@ -27,11 +27,12 @@ struct vbus_mem;
 /**
  * vbus_mem_create() - empty map for the pages of a VMM
  *
- * The caller's mm and user are charged for what vbus_mem_add() pins, and the
- * same are uncharged later, whoever drops the last page.
+ * The caller's mm is charged for what vbus_mem_add() pins, and so is its user
+ * unless the pinning task has CAP_IPC_LOCK; the same are uncharged later, whoever
+ * drops the last page.
  *
- * Context: may sleep; current->mm must be a user mm.
- * Return: the map or ERR_PTR(-ENOMEM).
+ * Context: may sleep.
+ * Return: the map; ERR_PTR: -ENOMEM, or -EINVAL in a task without a user mm.
  */
 struct vbus_mem *vbus_mem_create(void);
 
@@ -45,6 +46,7 @@ struct vbus_mem *vbus_mem_create_direct(void);
 
 /**
  * vbus_mem_destroy() - drop every region and free the map
+ * @mem: the map; nobody looks anything up in it any more
  *
  * Waits for outstanding refs. All mappings must have been unmapped.
  * Context: may sleep.
@@ -59,14 +61,24 @@ void vbus_mem_destroy(struct vbus_mem *mem);
  * @user_addr: address in current->mm, page aligned
  * @rdonly: devices may not write
  *
- * All or nothing. Errors: as VBUS_MEM_ADD in the uAPI, and EPERM if current->mm
- * is not the mm the map was created by.
+ * All or nothing.
+ * Context: may sleep.
+ * Return: 0 or an errno as VBUS_MEM_ADD in the uAPI; -EPERM if current->mm is
+ * not the mm the map was created by.
  */
 int vbus_mem_add(struct vbus_mem *mem, u64 guest_addr, u64 length,
 		 u64 user_addr, bool rdonly);
 
 /**
- * vbus_mem_del() - remove a region added before; see VBUS_MEM_DEL
+ * vbus_mem_del() - remove a region added before
+ * @mem: the map, from vbus_mem_create()
+ * @guest_addr: as it was added
+ * @length: as it was added
+ *
+ * From the call on the region is not found any more; unless the call fails, when
+ * it is as before.
+ * Context: may sleep, until the last ref is put.
+ * Return: 0 or an errno as VBUS_MEM_DEL in the uAPI.
  */
 int vbus_mem_del(struct vbus_mem *mem, u64 guest_addr, u64 length);
 
@@ -83,7 +95,14 @@ int vbus_mem_del(struct vbus_mem *mem, u64 guest_addr, u64 length);
 int vbus_mem_read(struct vbus_mem *mem, void *dst, u64 addr, size_t len);
 
 /**
- * vbus_mem_write() - copy to guest memory; as vbus_mem_read()
+ * vbus_mem_write() - copy to guest memory
+ * @mem: the map
+ * @addr: guest address; may cross pages and adjoining regions
+ * @src: kernel buffer
+ * @len: bytes
+ *
+ * Context: any.
+ * Return: 0 or -EFAULT, in which case part may have been copied.
  */
 int vbus_mem_write(struct vbus_mem *mem, u64 addr, const void *src, size_t len);
 
@@ -98,8 +117,8 @@ int vbus_mem_write(struct vbus_mem *mem, u64 addr, const void *src, size_t len);
  *
  * Context: any; the caller holds rcu_read_lock() (or is non-preemptible) until
  * it has finished with the pages.
- * Return: entries used; -EFAULT: not guest memory, or read-only; -ENOSPC: more
- * than @max entries.
+ * Return: entries used; -EFAULT: not guest memory, or read-only, or no bytes;
+ * -ENOSPC: more than @max entries.
  */
 int vbus_mem_bvecs(struct vbus_mem *mem, u64 addr, u32 len, bool write,
 		   struct bio_vec *bv, unsigned int max);
@@ -114,9 +133,18 @@ struct vbus_mem_ref {
 
 /**
  * vbus_mem_get_bvecs() - vbus_mem_bvecs() with a reference
- * @ref: to be put with vbus_mem_put(), from any context
+ * @mem: the map
+ * @addr: guest address
+ * @len: bytes, not zero
+ * @write: the device will write there
+ * @bv: filled in; physically adjoining pages share an entry
+ * @max: entries at @bv
+ * @ref: filled in; to be put with vbus_mem_put(), from any context
  *
  * The range must lie in one region, else -EFAULT.
+ *
+ * Context: any.
+ * Return: as vbus_mem_bvecs(); on failure there is nothing to put.
  */
 int vbus_mem_get_bvecs(struct vbus_mem *mem, u64 addr, u32 len, bool write,
 		       struct bio_vec *bv, unsigned int max,
@@ -142,7 +170,7 @@ struct vbus_mem_map {
  * @map: filled in
  *
  * Context: may sleep. While the mapping exists its region can't be removed.
- * Return: 0, -EFAULT, -ENOMEM.
+ * Return: 0; -EFAULT: not such a range, or no bytes; -ENOMEM.
  */
 int vbus_mem_map(struct vbus_mem *mem, u64 addr, size_t len,
 		 struct vbus_mem_map *map);
