@@ -19,24 +19,30 @@
 #include <uapi/linux/vbus_abi.h>
 #include <vbus/ring.h>
 
+struct cpumask;
+struct vproxy_core;
 struct vproxy_device;
 struct vproxy_queue;
 
 /**
  * struct vproxy_transport_ops - how registers, doorbells and signals travel
- * @owner: module of the transport
+ * @owner: module of the transport; it can't be unloaded while one of its
+ *	devices exists
+ * @reset_timeout_ms: how long a reset may take; 0: VPROXY_RESET_TIMEOUT_MS
  * @read: read @len bytes of the register window; 0 or errno.  Widths and
- *	alignment follow vbus_abi.h.  On error @buf is filled with ones, as a
- *	vanished PCI device reads.
+ *	alignment follow vbus_abi.h; in config space and the alias any length
+ *	at any offset.  -ENODEV: the device is gone for good.
  * @write: write registers
  * @kick: ring the doorbell of queue @q.  Any context; must not sleep.
  * @setup_vectors: make up to @want vectors ready; returns how many there are
  *	(1..@want), or errno.  With fewer than wanted, queues share.
- * @free_vectors: undo; no vproxy_signal() for this device runs afterwards
+ * @free_vectors: undo; no vproxy_signal() for this device runs afterwards.
+ *	Called once for each successful @setup_vectors, also when it is gone.
  * @vector_affinity: hint of the CPUs for a vector; optional
  */
 struct vproxy_transport_ops {
 	struct module *owner;
+	unsigned int reset_timeout_ms;
 	int (*read)(struct vproxy_device *vdev, u32 off, void *buf, size_t len);
 	int (*write)(struct vproxy_device *vdev, u32 off, const void *buf,
 		     size_t len);
@@ -46,6 +52,8 @@ struct vproxy_transport_ops {
 	void (*vector_affinity)(struct vproxy_device *vdev, unsigned int vector,
 				const struct cpumask *mask);
 };
+
+#define VPROXY_RESET_TIMEOUT_MS	5000
 
 /**
  * struct vproxy_device - a device on the guest bus
@@ -57,7 +65,7 @@ struct vproxy_transport_ops {
  * @class_version: of the class protocol
  * @slot: slot number on the host's bus
  * @alias: name the host admin gave, or ""
- * @features: accepted; valid from probe on
+ * @features: accepted; valid from probe on, 0 without a driver
  * @nr_queues: the device has
  */
 struct vproxy_device {
@@ -72,7 +80,7 @@ struct vproxy_device {
 	u64 features;
 	u32 nr_queues;
 	/* private: vbus-proxy */
-	void *core;
+	struct vproxy_core *core;
 };
 
 #define to_vproxy_device(d)	container_of(d, struct vproxy_device, dev)
@@ -86,8 +94,13 @@ struct vproxy_device {
  *	The driver makes queues with vproxy_create_queues() and then calls
  *	vproxy_device_ready().
  * @remove: undo probe. If vproxy_device_gone() the device went without asking.
- * @config_changed: process context (workqueue); optional; not before
- *	vproxy_device_ready(), not after remove
+ * @config_changed: config space changed, the device needs a reset (see
+ *	vproxy_needs_reset()) or is gone.  Process context (workqueue), no lock
+ *	held; optional; may be spurious.  Not before probe has returned and
+ *	vproxy_device_ready() was called, and never runs beside remove.
+ *
+ * What a failed probe or a careless remove leaves behind (a running device,
+ * queues) the bus takes down itself.
  *
  * Modalias is "vbus:<class name>", as MODULE_ALIAS("vbus:net").
  */
@@ -150,20 +163,34 @@ struct vproxy_queue_params {
 
 /**
  * vproxy_create_queues() - allocate rings and vectors, program and enable
- * @nr: queues 0..nr-1 of the device
+ * @vdev: the device, features negotiated, without queues
+ * @nr: queues 0..nr-1 of the device; with 0 there is only the config vector
+ * @params: one for each
+ *
+ * On failure nothing is left and the device was reset: before another try comes
+ * vproxy_renegotiate().
+ *
+ * Return: 0; -EINVAL bad arguments; -EBUSY there are queues, or the features
+ * are not negotiated; -EPROTO the device describes its queues nonsensically or
+ * does not take them; -ENODEV it is gone; -ENOMEM, or what the transport says.
  */
 int vproxy_create_queues(struct vproxy_device *vdev, unsigned int nr,
 			 const struct vproxy_queue_params *params);
 
 /**
  * vproxy_device_ready() - set RUNNING: the device may now use the queues
+ *
+ * Return: 0; -EBUSY features not negotiated or running already; -EIO the device
+ * could not start; -ENODEV.
  */
 int vproxy_device_ready(struct vproxy_device *vdev);
 
 /**
  * vproxy_reset() - stop the device: no queue is used and no signal comes after
  *
- * Outstanding chains are then taken back with vproxy_queue_detach().
+ * Outstanding chains are then taken back with ioq_north_detach().  Must not be
+ * called where a signal callback is waited for.  A device that does not come to
+ * rest in time is from then on taken for gone.
  */
 void vproxy_reset(struct vproxy_device *vdev);
 
@@ -175,8 +202,10 @@ void vproxy_delete_queues(struct vproxy_device *vdev);
 /**
  * vproxy_renegotiate() - after vproxy_reset(): DRIVER, features, FEATURES_OK
  *
- * For drivers that rebuild their queues (ring size change, resume). Then
- * vproxy_create_queues() and vproxy_device_ready() as in probe.
+ * For drivers that rebuild their queues (ring size change, resume), after
+ * vproxy_delete_queues().  Then vproxy_create_queues() and
+ * vproxy_device_ready() as in probe.  The features stay as they were; a device
+ * that does not offer them any more is refused with -ENODEV.
  */
 int vproxy_renegotiate(struct vproxy_device *vdev);
 
@@ -186,6 +215,11 @@ int vproxy_renegotiate(struct vproxy_device *vdev);
  * Registers read as ones and no completion will come.  Context: any.
  */
 bool vproxy_device_gone(const struct vproxy_device *vdev);
+
+/**
+ * vproxy_needs_reset() - the device has stopped and only a reset helps
+ */
+bool vproxy_needs_reset(struct vproxy_device *vdev);
 
 /**
  * struct vproxy_queue - guest end of one queue
@@ -206,12 +240,18 @@ struct vproxy_queue {
 	void *priv;
 	/* private: vbus-proxy */
 	void (*signal)(struct vproxy_queue *q);
+	u32 vector;
 	void *area;
 	dma_addr_t area_dma;
 	void *state;
 	char name[32];
 };
 
+/**
+ * vproxy_queue() - queue by number
+ * Return: the queue, or NULL if there is none between
+ * vproxy_create_queues() and vproxy_delete_queues().
+ */
 struct vproxy_queue *vproxy_queue(struct vproxy_device *vdev, u32 index);
 
 /**
@@ -220,6 +260,13 @@ struct vproxy_queue *vproxy_queue(struct vproxy_device *vdev, u32 index);
  * Context: any. Return: true if the doorbell was rung.
  */
 bool vproxy_queue_kick(struct vproxy_queue *q);
+
+/**
+ * vproxy_queue_set_affinity() - hint which CPUs should hear of a queue
+ * @mask: CPUs; NULL takes the hint back
+ */
+void vproxy_queue_set_affinity(struct vproxy_queue *q,
+			       const struct cpumask *mask);
 
 /* DMA mapping with the right device: use vdev->dma_dev and dma_map_*(). */
 
@@ -231,7 +278,11 @@ bool vproxy_queue_kick(struct vproxy_queue *q);
  * @bus_id: number of the bus in this guest, for the name
  * @release: frees @vdev when its last reference is gone
  *
- * Reads the identity registers and refuses what makes no sense (ENODEV).
+ * Reads the identity registers and refuses what makes no sense.
+ *
+ * Return: 0; -ENODEV nonsense, or gone; -EEXIST that slot of the bus is there
+ * already; -ENOMEM.  After a failure @release has been called (or will be, when
+ * the last reference goes): don't touch @vdev.
  */
 int vproxy_device_register(struct vproxy_device *vdev, unsigned int bus_id,
 			   void (*release)(struct vproxy_device *vdev));
@@ -243,6 +294,11 @@ int vproxy_device_register(struct vproxy_device *vdev, unsigned int bus_id,
  * Unbinds the driver, then drops the transport's reference.
  */
 void vproxy_device_unregister(struct vproxy_device *vdev, bool gone);
+
+/**
+ * vproxy_alias_changed() - the host admin renamed a registered device
+ */
+void vproxy_alias_changed(struct vproxy_device *vdev);
 
 /**
  * vproxy_signal() - a vector was signalled
