@@ -1,0 +1,219 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * The header before each frame: written from an skb, and read back with
+ * suspicion.
+ *
+ * No state, no locks. A received header is the caller's private copy; the
+ * frame itself stays in memory the host may still write to, which is why
+ * nothing read from it here serves as an index without a check of its own. What
+ * passes is marked SKB_GSO_DODGY, so that the stack looks once more where it
+ * matters.
+ */
+#include <linux/if_ether.h>
+#include <linux/if_vlan.h>
+#include <linux/ip.h>
+#include <linux/ipv6.h>
+#include <linux/skbuff.h>
+#include <linux/tcp.h>
+#include <linux/udp.h>
+#include <asm/unaligned.h>
+
+#include "vbus_net.h"
+
+/* Tags before the network header that are looked through. */
+#define MAX_VLAN_TAGS	2
+
+/**
+ * vbus_net_hdr_fill() - describe what is to be done with a frame
+ * @hdr: all of it is written
+ * @skb: the frame, without a header before it
+ *
+ * Return: 0, or -EINVAL for a kind of GSO that has no number.
+ */
+int vbus_net_hdr_fill(struct vbus_net_hdr *hdr, const struct sk_buff *skb)
+{
+	const struct skb_shared_info *info = skb_shinfo(skb);
+	unsigned int hdr_len;
+
+	memset(hdr, 0, sizeof(*hdr));
+	if (skb->ip_summed == CHECKSUM_PARTIAL) {
+		hdr->flags = VBUS_NET_HDR_PARTIAL;
+		hdr->csum_start = cpu_to_le16(skb_checksum_start_offset(skb));
+		hdr->csum_offset = cpu_to_le16(skb->csum_offset);
+	}
+	if (!skb_is_gso(skb))
+		return 0;
+
+	hdr_len = skb_transport_offset(skb);
+	if (info->gso_type & SKB_GSO_TCPV4)
+		hdr->gso_type = VBUS_NET_GSO_TCPV4;
+	else if (info->gso_type & SKB_GSO_TCPV6)
+		hdr->gso_type = VBUS_NET_GSO_TCPV6;
+	else if (info->gso_type & SKB_GSO_UDP_L4)
+		hdr->gso_type = VBUS_NET_GSO_UDP;
+	else
+		return -EINVAL;
+	if (hdr->gso_type == VBUS_NET_GSO_UDP)
+		hdr_len += sizeof(struct udphdr);
+	else
+		hdr_len += tcp_hdrlen(skb);
+	if (info->gso_type & SKB_GSO_TCP_ECN)
+		hdr->gso_type |= VBUS_NET_GSO_ECN;
+	hdr->hdr_len = cpu_to_le16(hdr_len);
+	hdr->gso_size = cpu_to_le16(info->gso_size);
+	return 0;
+}
+
+/* Find the network header; its offset, or 0 if @head_len ends before it. */
+static u32 network_header(const u8 *frame, u32 head_len, __be16 *proto)
+{
+	u32 off = ETH_HLEN;
+	int i;
+
+	if (head_len < off)
+		return 0;
+	*proto = get_unaligned((const __be16 *)(frame + 2 * ETH_ALEN));
+	for (i = 0; i < MAX_VLAN_TAGS && eth_type_vlan(*proto); i++) {
+		if (head_len - off < VLAN_HLEN)
+			return 0;
+		*proto = get_unaligned((const __be16 *)(frame + off + 2));
+		off += VLAN_HLEN;
+	}
+	return off;
+}
+
+/* Does the frame hold protocol @want at @start, as the header claims? */
+static bool transport_matches(const u8 *frame, u32 head_len, u32 start,
+			      u8 gso, u8 want)
+{
+	__be16 proto;
+	u32 off;
+
+	off = network_header(frame, head_len, &proto);
+	if (!off || start <= off || start > head_len)
+		return false;
+	if (proto == htons(ETH_P_IP) && gso != VBUS_NET_GSO_TCPV6) {
+		u32 ihl;
+
+		if (start - off < sizeof(struct iphdr))
+			return false;
+		ihl = (frame[off] & 0xf) * 4;
+		return frame[off] >> 4 == 4 && start - off == ihl &&
+		       frame[off + offsetof(struct iphdr, protocol)] == want;
+	}
+	if (proto == htons(ETH_P_IPV6) && gso != VBUS_NET_GSO_TCPV4) {
+		if (start - off < sizeof(struct ipv6hdr) ||
+		    frame[off] >> 4 != 6)
+			return false;
+		/* Behind extension headers the stack looks for itself. */
+		return start - off > sizeof(struct ipv6hdr) ||
+		       frame[off + offsetof(struct ipv6hdr, nexthdr)] == want;
+	}
+	return false;
+}
+
+static int parse_gso(const struct vbus_net_hdr *hdr, const u8 *frame,
+		     u32 head_len, u32 len, u64 features,
+		     struct vbus_net_offload *o)
+{
+	u8 gso = hdr->gso_type & ~VBUS_NET_GSO_ECN;
+	bool ecn = hdr->gso_type & VBUS_NET_GSO_ECN;
+	u16 size = le16_to_cpu(hdr->gso_size);
+	u32 hdr_end = o->csum_start;
+	unsigned int type;
+
+	switch (gso) {
+	case VBUS_NET_GSO_TCPV4:
+	case VBUS_NET_GSO_TCPV6:
+		if (!(features & VBUS_NET_F_GUEST_TSO) ||
+		    (ecn && !(features & VBUS_NET_F_GUEST_ECN)))
+			return -EINVAL;
+		type = gso == VBUS_NET_GSO_TCPV4 ? SKB_GSO_TCPV4 :
+						   SKB_GSO_TCPV6;
+		if (ecn)
+			type |= SKB_GSO_TCP_ECN;
+		break;
+	case VBUS_NET_GSO_UDP:
+		if (!(features & VBUS_NET_F_GUEST_USO) || ecn)
+			return -EINVAL;
+		type = SKB_GSO_UDP_L4;
+		break;
+	default:
+		return -EINVAL;
+	}
+	/* Segments get checksums of their own: one must be wanted. */
+	if (!o->partial || !size)
+		return -EINVAL;
+
+	if (gso == VBUS_NET_GSO_UDP) {
+		if (o->csum_offset != offsetof(struct udphdr, check) ||
+		    !transport_matches(frame, head_len, o->csum_start, gso,
+				       IPPROTO_UDP))
+			return -EINVAL;
+		hdr_end += sizeof(struct udphdr);
+	} else {
+		u32 doff;
+
+		if (o->csum_offset != offsetof(struct tcphdr, check) ||
+		    !transport_matches(frame, head_len, o->csum_start, gso,
+				       IPPROTO_TCP))
+			return -EINVAL;
+		if (head_len - o->csum_start < sizeof(struct tcphdr))
+			return -EINVAL;
+		doff = (frame[o->csum_start + 12] >> 4) * 4;
+		if (doff < sizeof(struct tcphdr))
+			return -EINVAL;
+		hdr_end += doff;
+	}
+	if (hdr_end > head_len)
+		return -EINVAL;
+	/* One segment's worth needs no segmentation, whatever the host says. */
+	if (len - hdr_end <= size)
+		return 0;
+	o->gso_type = type | SKB_GSO_DODGY;
+	o->gso_size = size;
+	return 0;
+}
+
+/**
+ * vbus_net_hdr_parse() - check a received header
+ * @hdr: private copy
+ * @frame: start of the frame
+ * @head_len: bytes at @frame
+ * @len: bytes of the whole frame
+ * @features: negotiated
+ * @off: filled in
+ *
+ * Return: 0, or -EINVAL for a header that must not reach the stack.
+ */
+int vbus_net_hdr_parse(const struct vbus_net_hdr *hdr, const u8 *frame,
+		       u32 head_len, u32 len, u64 features,
+		       struct vbus_net_offload *off)
+{
+	memset(off, 0, sizeof(*off));
+	if (hdr->reserved ||
+	    hdr->flags & ~(VBUS_NET_HDR_PARTIAL | VBUS_NET_HDR_VALID) ||
+	    hdr->flags == (VBUS_NET_HDR_PARTIAL | VBUS_NET_HDR_VALID) ||
+	    le16_to_cpu(hdr->hdr_len) > len)
+		return -EINVAL;
+	if (hdr->flags && !(features & VBUS_NET_F_GUEST_CSUM))
+		return -EINVAL;
+
+	if (hdr->flags & VBUS_NET_HDR_PARTIAL) {
+		u16 start = le16_to_cpu(hdr->csum_start);
+		u16 offset = le16_to_cpu(hdr->csum_offset);
+
+		/* The field, and some of what it covers, must be at hand. */
+		if (start < ETH_HLEN ||
+		    (u32)start + offset + sizeof(__sum16) > head_len)
+			return -EINVAL;
+		off->partial = true;
+		off->csum_start = start;
+		off->csum_offset = offset;
+	} else if (hdr->flags & VBUS_NET_HDR_VALID) {
+		off->valid = true;
+	}
+	if (hdr->gso_type == VBUS_NET_GSO_NONE)
+		return 0;
+	return parse_gso(hdr, frame, head_len, len, features, off);
+}
