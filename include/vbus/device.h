@@ -146,7 +146,7 @@ struct vbus_device {
 	struct config_item item;
 	struct vbus_model *model;
 	char name[VBUS_NAME_MAX];
-	struct mutex lock;
+	struct mutex lock;	/* enabled, attributes, slots */
 	bool enabled;
 	/* private: core */
 	struct list_head slots;

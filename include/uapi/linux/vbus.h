@@ -12,6 +12,7 @@
 #ifndef _UAPI_LINUX_VBUS_H
 #define _UAPI_LINUX_VBUS_H
 
+#include <linux/const.h>
 #include <linux/ioctl.h>
 #include <linux/types.h>
 
@@ -38,7 +39,7 @@ struct vbus_info {
 	__aligned_u64 caps;
 };
 
-#define VBUS_CAP_MEM_RDONLY	(1ULL << 0)	/* VBUS_MEM_RDONLY is known */
+#define VBUS_CAP_MEM_RDONLY	_BITULL(0)	/* VBUS_MEM_RDONLY is known */
 
 /**
  * struct vbus_mem_region - VBUS_MEM_ADD, VBUS_MEM_DEL
@@ -184,9 +185,14 @@ struct vbus_dev_attr {
 /* VBUS_GROUP_STATS: attr n is the __u64 counter n; attr 0xffffffff the names */
 #define VBUS_STATS_NAMES	0xffffffffU	/* '\n' separated */
 
-/* VBUS_GROUP_STATE: device and queue state for migration; set while reset */
+/*
+ * VBUS_GROUP_STATE: for migration.  Save: RUN 0, get DEVICE and every QUEUE.
+ * Load into a reset device: set DEVICE, every QUEUE, then RUN 1.  DEVICE and
+ * QUEUE are EBUSY while the device runs.
+ */
 #define VBUS_STATE_DEVICE	0	/* struct vbus_state_device */
 #define VBUS_STATE_QUEUE(q)	(1 + (q))	/* struct vbus_state_queue */
+#define VBUS_STATE_RUN		0xffffffffU	/* __u32: 0 pause, 1 go on */
 
 /**
  * struct vbus_state_device - saved device registers

@@ -26,19 +26,20 @@
 #ifndef _UAPI_LINUX_VBUS_NET_H
 #define _UAPI_LINUX_VBUS_NET_H
 
+#include <linux/const.h>
 #include <linux/types.h>
 
 #define VBUS_NET_VERSION	1
 
 /* Feature bits. The guest direction is what the guest can receive. */
-#define VBUS_NET_F_CSUM		(1ULL << 0)	/* host takes partial checksums */
-#define VBUS_NET_F_GUEST_CSUM	(1ULL << 1)	/* guest takes partial checksums */
-#define VBUS_NET_F_TSO		(1ULL << 2)	/* host takes TCPv4/v6 GSO; needs CSUM */
-#define VBUS_NET_F_GUEST_TSO	(1ULL << 3)	/* guest takes GSO; needs GUEST_CSUM */
-#define VBUS_NET_F_ECN		(1ULL << 4)	/* host takes GSO with ECN (CWR) */
-#define VBUS_NET_F_GUEST_ECN	(1ULL << 5)	/* guest takes GSO with ECN */
-#define VBUS_NET_F_USO		(1ULL << 6)	/* host takes UDP GSO; needs CSUM */
-#define VBUS_NET_F_GUEST_USO	(1ULL << 7)	/* guest takes UDP GSO */
+#define VBUS_NET_F_CSUM		_BITULL(0)	/* host takes partial checksums */
+#define VBUS_NET_F_GUEST_CSUM	_BITULL(1)	/* guest takes partial checksums */
+#define VBUS_NET_F_TSO		_BITULL(2)	/* host takes TCPv4/v6 GSO; needs CSUM */
+#define VBUS_NET_F_GUEST_TSO	_BITULL(3)	/* guest takes GSO; needs GUEST_CSUM */
+#define VBUS_NET_F_ECN		_BITULL(4)	/* host takes GSO with ECN (CWR) */
+#define VBUS_NET_F_GUEST_ECN	_BITULL(5)	/* guest takes GSO with ECN */
+#define VBUS_NET_F_USO		_BITULL(6)	/* host takes UDP GSO; needs CSUM */
+#define VBUS_NET_F_GUEST_USO	_BITULL(7)	/* guest takes UDP GSO */
 /* ECN needs TSO, USO needs CSUM; the same for the guest direction. */
 
 /**

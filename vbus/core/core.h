@@ -1,0 +1,325 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * Private types of the host core.  Models and connectors never see them.
+ *
+ * Locks, in the order they are taken:
+ *
+ *	bus->lock	mutex. The bus's session, what is plugged in which slot,
+ *			pending events. Held across connect and disconnect.
+ *	  dev->lock	mutex. Enabled state, class attributes, list of slots.
+ *	    RTNL	taken by a net model's enable and disable.
+ *	  conn->lock	mutex. Registers of one connection, start and stop of its
+ *			queues. With the loopback connector also taken under the
+ *			RTNL, so nothing below it may take the RTNL. Never
+ *			nests with dev->lock.
+ *	    dev->config_lock	spinlock, irq-safe. Class config space, its
+ *			generation, and the list of connections.
+ *
+ * vbus_buses_lock and vbus_models_lock guard only their lists and nest nothing
+ * but allocation.
+ *
+ * The data path (kick, signal, guest memory) takes none of these: vectors,
+ * doorbells and the running flag of a queue are published under RCU.
+ *
+ * References: a connection holds its slot and its bus until it is freed, and
+ * its device while it is connected.  A plugged device is held by its slot; the
+ * symlink makes configfs refuse its rmdir.  While an unplug waits for the guest
+ * the link is gone, so slot and device are pinned by configfs_depend_item().
+ * An open bus is pinned the same way.
+ */
+#ifndef _VBUS_CORE_H
+#define _VBUS_CORE_H
+
+#include <linux/bitmap.h>
+#include <linux/configfs.h>
+#include <linux/irq_work.h>
+#include <linux/kref.h>
+#include <linux/mutex.h>
+#include <linux/uidgid.h>
+#include <linux/wait.h>
+#include <uapi/linux/vbus.h>
+#include <uapi/linux/vbus_abi.h>
+#include <vbus/device.h>
+#include <vbus/session.h>
+
+/* A slot becomes a PCI device number and function at most: 32 * 8. */
+#define VBUS_MAX_SLOTS		256
+/* Minor numbers taken from one dynamic char device region. */
+#define VBUS_MAX_BUSES		1024
+#define VBUS_BUS_NAME_MAX	32
+
+struct eventfd_ctx;
+
+/**
+ * struct vbus_bus - a bus the admin made
+ * @group: configfs group; its item's reference count is the bus's
+ * @slots_group: the default group "slots"
+ * @node: on the list of buses, under vbus_buses_lock
+ * @lock: see the top of this file
+ * @slots: by number; under @lock
+ * @session: the one user, or NULL; under @lock
+ * @minor: of the device node
+ * @cdev_device: the node's device; replaced when ownership changes, under @lock
+ * @uid: owner of the node; under @lock, as are the next two
+ * @gid: group of the node
+ * @mode: permissions of the node
+ */
+struct vbus_bus {
+	struct config_group group;
+	struct config_group slots_group;
+	struct list_head node;
+	struct mutex lock;	/* session, slots, events */
+	struct vbus_slot *slots[VBUS_MAX_SLOTS];
+	struct vbus_session *session;
+	int minor;
+	struct device *cdev_device;
+	kuid_t uid;
+	kgid_t gid;
+	umode_t mode;
+};
+
+/**
+ * struct vbus_slot - the stable address of a device on a bus
+ * @item: configfs item
+ * @bus: the bus; the slot holds a reference
+ * @nr: number
+ * @dev: plugged device or NULL; under bus->lock, as all below
+ * @dev_node: on dev->slots, under dev->lock
+ * @conn: connection of the session, or NULL
+ * @unplugging: the admin removed the link, the guest has not let go yet
+ * @alias: shown to the guest, NUL padded
+ */
+struct vbus_slot {
+	struct config_item item;
+	struct vbus_bus *bus;
+	u32 nr;
+	struct vbus_device *dev;
+	struct list_head dev_node;
+	struct vbus_conn *conn;
+	bool unplugging;
+	char alias[VBUS_ALIAS_SIZE];
+};
+
+/**
+ * struct vbus_session - one opening of a bus
+ * @bus: pinned while the session exists
+ * @mem: guest memory
+ * @ops: event hook
+ * @priv: its argument
+ * @conns: connections; under bus->lock
+ * @slots: slots with pending events; written under bus->lock
+ * @pending: those events, BIT(VBUS_EVENT_*), by slot number; under bus->lock.
+ *	Kept here, because an event may outlive its slot.
+ */
+struct vbus_session {
+	struct vbus_bus *bus;
+	struct vbus_mem *mem;
+	const struct vbus_session_ops *ops;
+	void *priv;
+	struct list_head conns;
+	DECLARE_BITMAP(slots, VBUS_MAX_SLOTS);
+	u8 pending[VBUS_MAX_SLOTS];
+};
+
+/**
+ * struct vbus_irq - where a vector's signals go; freed by RCU
+ * @ctx: eventfd, or NULL for a callback
+ * @fn: callback
+ * @arg: its argument
+ */
+struct vbus_irq {
+	struct eventfd_ctx *ctx;
+	void (*fn)(void *arg);
+	void *arg;
+};
+
+/**
+ * struct vbus_vector - one interrupt of a connection
+ * @irq: where it goes; updated under conn->lock
+ * @pending: bit 0: a signal came while @irq was NULL
+ * @work: for signals from inside an eventfd's wake-up
+ */
+struct vbus_vector {
+	struct vbus_irq __rcu *irq;
+	unsigned long pending;
+	struct irq_work work;
+};
+
+struct vbus_doorbell;
+
+/**
+ * struct vbus_conn_queue - a queue and its registers
+ * @q: what the model sees
+ * @info: limits
+ * @running: kicks are passed on; release/acquire and RCU
+ * @vector: to signal; VBUS_NO_VECTOR none. Read without a lock.
+ * @size: register, as are the next two
+ * @ring: guest address
+ * @pos: positions at attach
+ * @map: the ring, while attached
+ * @doorbell: eventfd that kicks; under conn->lock
+ */
+struct vbus_conn_queue {
+	struct vbus_queue q;
+	struct vbus_queue_info info;
+	bool running;
+	u32 vector;
+	u32 size;
+	u64 ring;
+	struct ioq_pos pos;
+	struct vbus_mem_map map;
+	struct vbus_doorbell *doorbell;
+};
+
+#define to_conn_queue(queue)	container_of(queue, struct vbus_conn_queue, q)
+
+/**
+ * struct vbus_conn - a device as one guest sees it
+ * @ref: shells may outlive the session
+ * @bus: referenced
+ * @slot: referenced
+ * @dev: referenced while @connected
+ * @mem: the session's; valid while @connected
+ * @session_node: on session->conns, under bus->lock
+ * @dev_node: on dev->conns, under dev->config_lock
+ * @lock: see the top of this file
+ * @connected: under @lock; false for good once disconnected
+ * @info: shape of the device
+ * @nr_vectors: one per queue and one for config
+ * @accepted: register
+ * @status: register without NEEDS_RESET; written under @lock
+ * @config_vector: register; read without a lock
+ * @paused: state was loaded or is being saved: RUNNING but not started
+ * @started: model->start was called
+ * @broken: bit 0: NEEDS_RESET
+ * @priv: the model's
+ * @queues: info.nr_queues of them
+ * @vectors: nr_vectors of them
+ */
+struct vbus_conn {
+	struct kref ref;
+	struct vbus_bus *bus;
+	struct vbus_slot *slot;
+	struct vbus_device *dev;
+	struct vbus_mem *mem;
+	struct list_head session_node;
+	struct list_head dev_node;
+	struct mutex lock;	/* registers, start and stop */
+	bool connected;
+	struct vbus_device_info info;
+	u32 nr_vectors;
+	u64 accepted;
+	u32 status;
+	u32 config_vector;
+	bool paused;
+	bool started;
+	unsigned long broken;
+	void *priv;
+	struct vbus_conn_queue *queues;
+	struct vbus_vector *vectors;
+};
+
+extern struct configfs_subsystem vbus_subsys;
+
+#define vbus_bus_name(bus)	config_item_name(&(bus)->group.cg_item)
+#define vbus_bus_err(bus, fmt, ...) \
+	pr_err_ratelimited("vbus: bus %s: " fmt, vbus_bus_name(bus), \
+			   ##__VA_ARGS__)
+#define vbus_slot_err(slot, fmt, ...) do {				\
+	const struct vbus_slot *__slot = (slot);			\
+	pr_err_ratelimited("vbus: %s/slots/%u: " fmt,			\
+			   vbus_bus_name(__slot->bus), __slot->nr,	\
+			   ##__VA_ARGS__);				\
+} while (0)
+#define vbus_conn_err(conn, fmt, ...) \
+	vbus_slot_err((conn)->slot, fmt, ##__VA_ARGS__)
+
+static inline struct vbus_bus *to_vbus_bus(struct config_item *item)
+{
+	return container_of(to_config_group(item), struct vbus_bus, group);
+}
+
+static inline struct vbus_slot *to_vbus_slot(struct config_item *item)
+{
+	return container_of(item, struct vbus_slot, item);
+}
+
+/* model.c */
+struct vbus_model *vbus_model_get(const char *name);
+void vbus_model_put(struct vbus_model *model);
+
+/* device.c */
+extern const struct config_item_type vbus_devices_type;
+struct config_item_type *vbus_device_type_create(struct vbus_model *model);
+void vbus_device_type_destroy(const struct config_item_type *type);
+bool vbus_item_is_device(struct config_item *item);
+int vbus_device_plug(struct vbus_device *dev, struct vbus_slot *slot);
+void vbus_device_unplug(struct vbus_device *dev, struct vbus_slot *slot);
+
+/* bus.c */
+extern const struct config_item_type vbus_buses_type;
+struct vbus_bus *vbus_bus_find(const char *name);
+struct vbus_bus *vbus_bus_find_minor(int minor);
+void vbus_bus_put(struct vbus_bus *bus);
+
+/* slot.c */
+extern const struct config_item_type vbus_slots_type;
+void vbus_slot_detach(struct vbus_slot *slot);
+
+/* node.c */
+int vbus_node_init(void);
+void vbus_node_exit(void);
+struct device *vbus_node_create(struct vbus_bus *bus);
+void vbus_node_remove(struct device *node);
+int vbus_minor_alloc(void);
+void vbus_minor_free(int minor);
+
+/* session.c */
+struct vbus_session *vbus_session_open_bus(struct vbus_bus *bus,
+					   struct vbus_mem *mem,
+					   const struct vbus_session_ops *ops,
+					   void *priv,
+					   struct configfs_subsystem *caller);
+void vbus_session_post(struct vbus_slot *slot, u32 type);
+void vbus_session_requeue(struct vbus_session *session,
+			  const struct vbus_event *ev);
+
+/* conn.c */
+void vbus_conn_disconnect(struct vbus_conn *conn);
+void vbus_conn_reset(struct vbus_conn *conn);
+int vbus_conn_set_status(struct vbus_conn *conn, u32 status);
+int vbus_conn_start(struct vbus_conn *conn);
+void vbus_conn_stop(struct vbus_conn *conn);
+
+/* queue.c */
+int vbus_conn_queues_init(struct vbus_conn *conn);
+int vbus_queue_attach(struct vbus_conn_queue *cq);
+void vbus_queue_detach(struct vbus_conn_queue *cq);
+void vbus_queue_kick(struct vbus_conn_queue *cq);
+
+/* signal.c */
+int vbus_conn_vectors_init(struct vbus_conn *conn);
+void vbus_conn_vectors_release(struct vbus_conn *conn);
+void vbus_conn_signal(struct vbus_conn *conn, u32 vector);
+
+/* doorbell.c */
+void vbus_doorbell_unbind(struct vbus_conn_queue *cq);
+
+/* attr.c: callers hold conn->lock */
+int vbus_conn_get_attr(struct vbus_conn *conn, struct vbus_dev_attr *attr);
+int vbus_conn_set_attr(struct vbus_conn *conn,
+		       const struct vbus_dev_attr *attr);
+int vbus_conn_has_attr(struct vbus_conn *conn,
+		       const struct vbus_dev_attr *attr);
+
+/* ioctl.c */
+long vbus_bus_ioctl(struct vbus_session *session, unsigned int cmd,
+		    void __user *arg);
+long vbus_dev_ioctl(struct vbus_conn *conn, unsigned int cmd,
+		    void __user *arg);
+
+/* chardev.c, devfd.c */
+extern const struct file_operations vbus_bus_fops;
+struct file *vbus_devfd_create(struct vbus_conn *conn);
+
+#endif /* _VBUS_CORE_H */

@@ -1,0 +1,251 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Slots: /sys/kernel/config/vbus/buses/<bus>/slots/<n>.
+ *
+ * A symlink to a device plugs it; removing the link asks the guest to let go.
+ * configfs can't refuse that removal, so while the guest has the device open
+ * the slot is "unplugging": slot and device are pinned (rmdir answers EBUSY)
+ * until the connection closes.  All under bus->lock.
+ */
+#include <linux/ctype.h>
+#include <linux/kstrtox.h>
+#include <linux/module.h>
+#include <linux/slab.h>
+#include "core.h"
+
+static ssize_t vbus_slot_state_show(struct config_item *item, char *page)
+{
+	struct vbus_slot *slot = to_vbus_slot(item);
+	const char *state;
+
+	mutex_lock(&slot->bus->lock);
+	if (!slot->dev)
+		state = "empty";
+	else if (slot->unplugging)
+		state = "unplugging";
+	else if (slot->conn &&
+		 READ_ONCE(slot->conn->status) & VBUS_STATUS_DRIVER)
+		state = "bound";
+	else
+		state = "plugged";
+	mutex_unlock(&slot->bus->lock);
+	return sysfs_emit(page, "%s\n", state);
+}
+CONFIGFS_ATTR_RO(vbus_slot_, state);
+
+static ssize_t vbus_slot_alias_show(struct config_item *item, char *page)
+{
+	struct vbus_slot *slot = to_vbus_slot(item);
+	ssize_t ret;
+
+	mutex_lock(&slot->bus->lock);
+	ret = sysfs_emit(page, "%.*s\n", VBUS_ALIAS_SIZE, slot->alias);
+	mutex_unlock(&slot->bus->lock);
+	return ret;
+}
+
+static ssize_t vbus_slot_alias_store(struct config_item *item, const char *page,
+				     size_t count)
+{
+	struct vbus_slot *slot = to_vbus_slot(item);
+	size_t len = count, i;
+
+	if (len && page[len - 1] == '\n')
+		len--;
+	if (len > VBUS_ALIAS_SIZE) {
+		vbus_slot_err(slot, "alias is at most %d bytes\n",
+			      VBUS_ALIAS_SIZE);
+		return -ENAMETOOLONG;
+	}
+	for (i = 0; i < len; i++) {
+		if (!isascii(page[i]) || !isgraph(page[i])) {
+			vbus_slot_err(slot, "alias is printable ASCII without blanks\n");
+			return -EINVAL;
+		}
+	}
+
+	mutex_lock(&slot->bus->lock);
+	memset(slot->alias, 0, sizeof(slot->alias));
+	memcpy(slot->alias, page, len);
+	if (slot->dev && !slot->unplugging)
+		vbus_session_post(slot, VBUS_EVENT_CHANGED);
+	mutex_unlock(&slot->bus->lock);
+	return count;
+}
+CONFIGFS_ATTR(vbus_slot_, alias);
+
+static struct configfs_attribute *vbus_slot_attrs[] = {
+	&vbus_slot_attr_state,
+	&vbus_slot_attr_alias,
+	NULL,
+};
+
+static int vbus_slot_allow_link(struct config_item *src,
+				struct config_item *target)
+{
+	struct vbus_slot *slot = to_vbus_slot(src);
+	struct vbus_device *dev;
+	int ret;
+
+	if (!vbus_item_is_device(target)) {
+		vbus_slot_err(slot, "link to a device below vbus/devices\n");
+		return -EINVAL;
+	}
+	dev = to_vbus_device(target);
+
+	mutex_lock(&slot->bus->lock);
+	if (slot->dev) {
+		vbus_slot_err(slot, "%s %s\n", slot->dev->name,
+			      slot->unplugging ? "is still being unplugged" :
+						 "is plugged here");
+		ret = -EBUSY;
+		goto unlock;
+	}
+	ret = vbus_device_plug(dev, slot);
+	if (ret)
+		goto unlock;
+	slot->dev = dev;
+	vbus_session_post(slot, VBUS_EVENT_ADDED);
+unlock:
+	mutex_unlock(&slot->bus->lock);
+	return ret;
+}
+
+/*
+ * The slot lets its device go: at once, or when the guest has closed it.
+ * Undoes the pins of an unplug that had to wait.
+ */
+void vbus_slot_detach(struct vbus_slot *slot)
+{
+	struct vbus_device *dev = slot->dev;
+
+	lockdep_assert_held(&slot->bus->lock);
+	slot->dev = NULL;
+	if (!slot->unplugging) {
+		vbus_device_unplug(dev, slot);
+		return;
+	}
+
+	/* Unpin last: from there on rmdir may come, and finds nothing plugged. */
+	slot->unplugging = false;
+	config_item_get(&dev->item);
+	vbus_device_unplug(dev, slot);
+	configfs_undepend_item(&dev->item);
+	configfs_undepend_item(&slot->item);
+	config_item_put(&dev->item);
+}
+
+static void vbus_slot_drop_link(struct config_item *src,
+				struct config_item *target)
+{
+	struct vbus_slot *slot = to_vbus_slot(src);
+	int ret;
+
+	mutex_lock(&slot->bus->lock);
+	if (!slot->conn) {
+		vbus_session_post(slot, VBUS_EVENT_REMOVED);
+		vbus_slot_detach(slot);
+		goto unlock;
+	}
+
+	/*
+	 * Both items exist and their subsystem is ours, so pinning can't fail;
+	 * should it all the same, taking the device away by force is the only
+	 * safe answer.
+	 */
+	ret = configfs_depend_item_unlocked(&vbus_subsys, &slot->item);
+	if (!ret) {
+		ret = configfs_depend_item_unlocked(&vbus_subsys, target);
+		if (ret)
+			configfs_undepend_item(&slot->item);
+	}
+	if (WARN_ON_ONCE(ret)) {
+		vbus_conn_disconnect(slot->conn);
+		vbus_slot_detach(slot);
+		goto unlock;
+	}
+	slot->unplugging = true;
+	vbus_session_post(slot, VBUS_EVENT_UNPLUG);
+unlock:
+	mutex_unlock(&slot->bus->lock);
+}
+
+static void vbus_slot_release(struct config_item *item)
+{
+	struct vbus_slot *slot = to_vbus_slot(item);
+
+	vbus_bus_put(slot->bus);
+	kfree(slot);
+}
+
+static struct configfs_item_operations vbus_slot_item_ops = {
+	.release = vbus_slot_release,
+	.allow_link = vbus_slot_allow_link,
+	.drop_link = vbus_slot_drop_link,
+};
+
+static const struct config_item_type vbus_slot_type = {
+	.ct_owner = THIS_MODULE,
+	.ct_item_ops = &vbus_slot_item_ops,
+	.ct_attrs = vbus_slot_attrs,
+};
+
+static struct config_item *vbus_slots_make(struct config_group *group,
+					   const char *name)
+{
+	struct vbus_bus *bus = container_of(group, struct vbus_bus,
+					    slots_group);
+	struct vbus_slot *slot;
+	char canonical[8];
+	u32 nr;
+	int ret;
+
+	ret = kstrtou32(name, 10, &nr);
+	if (ret || nr >= VBUS_MAX_SLOTS) {
+		vbus_bus_err(bus, "a slot is a number below %d\n",
+			     VBUS_MAX_SLOTS);
+		return ERR_PTR(ret ?: -ERANGE);
+	}
+	/* One name per number: 3, not 03 or +3. */
+	snprintf(canonical, sizeof(canonical), "%u", nr);
+	if (strcmp(canonical, name)) {
+		vbus_bus_err(bus, "slot %u is written \"%s\"\n", nr, canonical);
+		return ERR_PTR(-EINVAL);
+	}
+
+	slot = kzalloc(sizeof(*slot), GFP_KERNEL);
+	if (!slot)
+		return ERR_PTR(-ENOMEM);
+	slot->bus = bus;
+	slot->nr = nr;
+	config_group_get(&bus->group);
+	config_item_init_type_name(&slot->item, name, &vbus_slot_type);
+
+	mutex_lock(&bus->lock);
+	bus->slots[nr] = slot;
+	mutex_unlock(&bus->lock);
+	return &slot->item;
+}
+
+/* configfs refuses rmdir while the link exists or an unplug is waiting. */
+static void vbus_slots_drop(struct config_group *group,
+			    struct config_item *item)
+{
+	struct vbus_slot *slot = to_vbus_slot(item);
+	struct vbus_bus *bus = slot->bus;
+
+	mutex_lock(&bus->lock);
+	bus->slots[slot->nr] = NULL;
+	mutex_unlock(&bus->lock);
+	config_item_put(item);
+}
+
+static struct configfs_group_operations vbus_slots_group_ops = {
+	.make_item = vbus_slots_make,
+	.drop_item = vbus_slots_drop,
+};
+
+const struct config_item_type vbus_slots_type = {
+	.ct_owner = THIS_MODULE,
+	.ct_group_ops = &vbus_slots_group_ops,
+};
