@@ -1,0 +1,138 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Doorbells in: an eventfd whose wake-up callback kicks a queue.
+ *
+ * The callback runs under the eventfd's wait queue lock, interrupts off, on the
+ * CPU of whoever wrote.  The doorbell holds the eventfd's context, not its file:
+ * when the last file closes (EPOLLHUP) the entry just stays silent until it is
+ * unbound.  Binding and unbinding are under conn->lock.
+ */
+#include <linux/eventfd.h>
+#include <linux/file.h>
+#include <linux/module.h>
+#include <linux/nospec.h>
+#include <linux/poll.h>
+#include <linux/slab.h>
+#include "core.h"
+
+/**
+ * struct vbus_doorbell - an eventfd bound to a queue
+ * @cq: the queue
+ * @ctx: the eventfd
+ * @wait: entry on its wait queue
+ * @table: used once, to get there
+ */
+struct vbus_doorbell {
+	struct vbus_conn_queue *cq;
+	struct eventfd_ctx *ctx;
+	wait_queue_entry_t wait;
+	poll_table table;
+};
+
+static int vbus_doorbell_wake(wait_queue_entry_t *wait, unsigned int mode,
+			      int sync, void *key)
+{
+	struct vbus_doorbell *bell = container_of(wait, struct vbus_doorbell,
+						  wait);
+	u64 count;
+
+	if (!(key_to_poll(key) & EPOLLIN))
+		return 0;
+	/* Consume, so that the writer never finds the counter full. */
+	eventfd_ctx_do_read(bell->ctx, &count);
+	vbus_queue_kick(bell->cq);
+	return 0;
+}
+
+static void vbus_doorbell_queue(struct file *file, wait_queue_head_t *wqh,
+				poll_table *table)
+{
+	struct vbus_doorbell *bell = container_of(table, struct vbus_doorbell,
+						  table);
+
+	add_wait_queue(wqh, &bell->wait);
+}
+
+static struct vbus_doorbell *vbus_doorbell_create(struct vbus_conn_queue *cq,
+						  int fd)
+{
+	struct vbus_doorbell *bell;
+	struct file *file;
+	int ret;
+
+	file = fget(fd);
+	if (!file)
+		return ERR_PTR(-EBADF);
+
+	bell = kzalloc(sizeof(*bell), GFP_KERNEL_ACCOUNT);
+	if (!bell) {
+		ret = -ENOMEM;
+		goto err_file;
+	}
+	bell->cq = cq;
+	bell->ctx = eventfd_ctx_fileget(file);
+	if (IS_ERR(bell->ctx)) {
+		ret = PTR_ERR(bell->ctx);
+		goto err_free;
+	}
+	init_waitqueue_func_entry(&bell->wait, vbus_doorbell_wake);
+	init_poll_funcptr(&bell->table, vbus_doorbell_queue);
+
+	/* A ring from before we listened is not lost. */
+	if (vfs_poll(file, &bell->table) & EPOLLIN)
+		vbus_queue_kick(cq);
+	fput(file);
+	return bell;
+
+err_free:
+	kfree(bell);
+err_file:
+	fput(file);
+	return ERR_PTR(ret);
+}
+
+/* Off the wait queue: when this returns no wake-up callback runs. */
+void vbus_doorbell_unbind(struct vbus_conn_queue *cq)
+{
+	struct vbus_doorbell *bell = cq->doorbell;
+	u64 count;
+
+	if (!bell)
+		return;
+	cq->doorbell = NULL;
+	eventfd_ctx_remove_wait_queue(bell->ctx, &bell->wait, &count);
+	eventfd_ctx_put(bell->ctx);
+	kfree(bell);
+}
+
+int vbus_conn_set_doorbell(struct vbus_conn *conn, u32 queue, int fd)
+{
+	struct vbus_doorbell *bell = NULL;
+	struct vbus_conn_queue *cq;
+	int ret = 0;
+
+	mutex_lock(&conn->lock);
+	if (!conn->connected) {
+		ret = -ENODEV;
+		goto unlock;
+	}
+	if (queue >= conn->info.nr_queues || fd < -1) {
+		ret = -EINVAL;
+		goto unlock;
+	}
+	cq = &conn->queues[array_index_nospec(queue, conn->info.nr_queues)];
+
+	if (fd != -1) {
+		bell = vbus_doorbell_create(cq, fd);
+		if (IS_ERR(bell)) {
+			ret = PTR_ERR(bell);
+			goto unlock;
+		}
+	}
+	vbus_doorbell_unbind(cq);
+	cq->doorbell = bell;
+unlock:
+	mutex_unlock(&conn->lock);
+	return ret;
+}
+EXPORT_SYMBOL_GPL(vbus_conn_set_doorbell);

@@ -1,0 +1,198 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Sessions: one opening of a bus, its events and its ordered end.
+ *
+ * Everything here is under bus->lock, but vbus_session_event_pending(), which
+ * reads a bitmap that only grows stale harmlessly: who posts wakes the reader
+ * afterwards.
+ */
+#include <linux/module.h>
+#include <linux/slab.h>
+#include "core.h"
+
+/*
+ * Note an event for the bus's user, if there is one.  Events are bits, so there
+ * is nothing to overflow; a device that comes and goes unread leaves no trace.
+ */
+void vbus_session_post(struct vbus_slot *slot, u32 type)
+{
+	struct vbus_session *session = slot->bus->session;
+	u8 *pending;
+
+	lockdep_assert_held(&slot->bus->lock);
+	if (!session)
+		return;
+
+	pending = &session->pending[slot->nr];
+	if (type == VBUS_EVENT_REMOVED && *pending & BIT(VBUS_EVENT_ADDED)) {
+		*pending &= ~(BIT(VBUS_EVENT_ADDED) | BIT(VBUS_EVENT_CHANGED));
+		if (!*pending)
+			__clear_bit(slot->nr, session->slots);
+		return;
+	}
+	*pending |= BIT(type);
+	__set_bit(slot->nr, session->slots);
+	session->ops->event_pending(session->priv);
+}
+
+/* Put back an event that could not be handed over. */
+void vbus_session_requeue(struct vbus_session *session,
+			  const struct vbus_event *ev)
+{
+	mutex_lock(&session->bus->lock);
+	session->pending[ev->slot] |= BIT(ev->type);
+	__set_bit(ev->slot, session->slots);
+	mutex_unlock(&session->bus->lock);
+}
+
+bool vbus_session_event_pending(struct vbus_session *session)
+{
+	return !bitmap_empty(session->slots, VBUS_MAX_SLOTS);
+}
+EXPORT_SYMBOL_GPL(vbus_session_event_pending);
+
+/*
+ * What is gone is told before what came: REMOVED and UNPLUG speak of the device
+ * before ADDED's.
+ */
+static const u8 vbus_event_order[] = {
+	VBUS_EVENT_REMOVED,
+	VBUS_EVENT_UNPLUG,
+	VBUS_EVENT_ADDED,
+	VBUS_EVENT_CHANGED,
+};
+
+bool vbus_session_next_event(struct vbus_session *session,
+			     struct vbus_event *ev)
+{
+	struct vbus_bus *bus = session->bus;
+	struct vbus_slot *slot;
+	unsigned int nr, i;
+	bool found = false;
+
+	mutex_lock(&bus->lock);
+	nr = find_first_bit(session->slots, VBUS_MAX_SLOTS);
+	if (nr == VBUS_MAX_SLOTS)
+		goto unlock;
+
+	for (i = 0; i < ARRAY_SIZE(vbus_event_order); i++) {
+		u8 type = vbus_event_order[i];
+
+		if (!(session->pending[nr] & BIT(type)))
+			continue;
+		session->pending[nr] &= ~BIT(type);
+		memset(ev, 0, sizeof(*ev));
+		ev->type = type;
+		ev->slot = nr;
+		slot = bus->slots[nr];
+		if (slot && slot->dev)
+			ev->class_id = slot->dev->model->class_id;
+		found = true;
+		break;
+	}
+	if (!session->pending[nr])
+		__clear_bit(nr, session->slots);
+unlock:
+	mutex_unlock(&bus->lock);
+	return found;
+}
+EXPORT_SYMBOL_GPL(vbus_session_next_event);
+
+/* As vbus_session_open(), on a bus the caller holds a reference to. */
+struct vbus_session *vbus_session_open_bus(struct vbus_bus *bus,
+					   struct vbus_mem *mem,
+					   const struct vbus_session_ops *ops,
+					   void *priv,
+					   struct configfs_subsystem *caller)
+{
+	struct vbus_session *session;
+	unsigned int nr;
+	int ret;
+
+	session = kzalloc(sizeof(*session), GFP_KERNEL_ACCOUNT);
+	if (!session)
+		return ERR_PTR(-ENOMEM);
+	session->bus = bus;
+	session->mem = mem;
+	session->ops = ops;
+	session->priv = priv;
+	INIT_LIST_HEAD(&session->conns);
+
+	/* From here rmdir of the bus answers EBUSY. */
+	if (caller)
+		ret = configfs_depend_item_unlocked(caller,
+						    &bus->group.cg_item);
+	else
+		ret = configfs_depend_item(&vbus_subsys, &bus->group.cg_item);
+	if (ret)
+		goto err_free;
+
+	mutex_lock(&bus->lock);
+	if (bus->session) {
+		mutex_unlock(&bus->lock);
+		ret = -EBUSY;
+		goto err_undepend;
+	}
+	bus->session = session;
+	for (nr = 0; nr < VBUS_MAX_SLOTS; nr++)
+		if (bus->slots[nr] && bus->slots[nr]->dev)
+			vbus_session_post(bus->slots[nr], VBUS_EVENT_ADDED);
+	mutex_unlock(&bus->lock);
+	config_group_get(&bus->group);
+	return session;
+
+err_undepend:
+	configfs_undepend_item(&bus->group.cg_item);
+err_free:
+	kfree(session);
+	return ERR_PTR(ret);
+}
+
+struct vbus_session *vbus_session_open(const char *name, struct vbus_mem *mem,
+				       const struct vbus_session_ops *ops,
+				       void *priv,
+				       struct configfs_subsystem *caller)
+{
+	struct vbus_session *session;
+	struct vbus_bus *bus;
+
+	bus = vbus_bus_find(name);
+	if (!bus)
+		return ERR_PTR(-ENOENT);
+	session = vbus_session_open_bus(bus, mem, ops, priv, caller);
+	vbus_bus_put(bus);
+	return session;
+}
+EXPORT_SYMBOL_GPL(vbus_session_open);
+
+void vbus_session_close(struct vbus_session *session)
+{
+	struct vbus_bus *bus = session->bus;
+	struct vbus_conn *conn, *next;
+
+	/* 1. No model touches the guest any more; waiting unplugs complete. */
+	mutex_lock(&bus->lock);
+	list_for_each_entry_safe(conn, next, &session->conns, session_node) {
+		vbus_conn_disconnect(conn);
+		if (conn->slot->unplugging)
+			vbus_slot_detach(conn->slot);
+	}
+	/* 2. The bus is free, and no event comes. */
+	bus->session = NULL;
+	mutex_unlock(&bus->lock);
+
+	/* 3. Guest memory, which nobody uses now. */
+	vbus_mem_destroy(session->mem);
+
+	/* 4. The bus may go. */
+	configfs_undepend_item(&bus->group.cg_item);
+	vbus_bus_put(bus);
+	kfree(session);
+}
+EXPORT_SYMBOL_GPL(vbus_session_close);
+
+struct vbus_mem *vbus_session_mem(struct vbus_session *session)
+{
+	return session->mem;
+}
+EXPORT_SYMBOL_GPL(vbus_session_mem);

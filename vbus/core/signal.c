@@ -1,0 +1,169 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Signals out: a vector is an eventfd of the VMM, or a callback (loopback).
+ *
+ * vector->irq is replaced under conn->lock and read under RCU, so a signal
+ * takes no lock and may come from any context.  Unbinding waits for a grace
+ * period: after it no signal uses the old target.
+ */
+#include <linux/eventfd.h>
+#include <linux/module.h>
+#include <linux/nospec.h>
+#include <linux/slab.h>
+#include "core.h"
+
+static void vbus_irq_fire(struct vbus_vector *vector, struct vbus_irq *irq)
+{
+	if (!irq->ctx) {
+		irq->fn(irq->arg);
+		return;
+	}
+	/*
+	 * Inside the wake-up of a doorbell eventfd another eventfd can't be
+	 * signalled; from a hard interrupt it can.
+	 */
+	if (eventfd_signal_allowed())
+		eventfd_signal(irq->ctx, 1);
+	else
+		irq_work_queue(&vector->work);
+}
+
+static void vbus_vector_signal(struct vbus_vector *vector)
+{
+	struct vbus_irq *irq;
+
+	rcu_read_lock();
+	irq = rcu_dereference(vector->irq);
+	if (!irq) {
+		set_bit(0, &vector->pending);
+		/*
+		 * Pairs with the barrier in vbus_vector_bind(): either we see
+		 * the new target here or the binder sees the bit.
+		 */
+		smp_mb__after_atomic();
+		irq = rcu_dereference(vector->irq);
+		if (!irq || !test_and_clear_bit(0, &vector->pending))
+			goto unlock;
+	}
+	vbus_irq_fire(vector, irq);
+unlock:
+	rcu_read_unlock();
+}
+
+static void vbus_vector_work(struct irq_work *work)
+{
+	vbus_vector_signal(container_of(work, struct vbus_vector, work));
+}
+
+/* Signal a vector of the connection. Any context; any number is harmless. */
+void vbus_conn_signal(struct vbus_conn *conn, u32 vector)
+{
+	if (vector >= conn->nr_vectors)
+		return;
+	vector = array_index_nospec(vector, conn->nr_vectors);
+	vbus_vector_signal(&conn->vectors[vector]);
+}
+
+/* Point a vector at @irq (NULL: nowhere) and let go of the old target. */
+static void vbus_vector_bind(struct vbus_conn *conn, struct vbus_vector *vector,
+			     struct vbus_irq *irq)
+{
+	struct vbus_irq *old;
+
+	old = rcu_replace_pointer(vector->irq, irq,
+				  lockdep_is_held(&conn->lock));
+	/* Pairs with the barrier in vbus_vector_signal(). */
+	smp_mb();
+	if (irq && test_and_clear_bit(0, &vector->pending))
+		vbus_irq_fire(vector, irq);
+	if (!old)
+		return;
+	synchronize_rcu();
+	irq_work_sync(&vector->work);
+	if (old->ctx)
+		eventfd_ctx_put(old->ctx);
+	kfree(old);
+}
+
+static int vbus_conn_bind(struct vbus_conn *conn, u32 nr, struct vbus_irq *irq)
+{
+	int ret = 0;
+
+	mutex_lock(&conn->lock);
+	if (!conn->connected) {
+		ret = -ENODEV;
+	} else if (nr >= conn->nr_vectors) {
+		ret = -EINVAL;
+	} else {
+		nr = array_index_nospec(nr, conn->nr_vectors);
+		vbus_vector_bind(conn, &conn->vectors[nr], irq);
+	}
+	mutex_unlock(&conn->lock);
+	return ret;
+}
+
+int vbus_conn_set_irq_fn(struct vbus_conn *conn, u32 vector,
+			 void (*fn)(void *arg), void *arg)
+{
+	struct vbus_irq *irq = NULL;
+	int ret;
+
+	if (fn) {
+		irq = kzalloc(sizeof(*irq), GFP_KERNEL);
+		if (!irq)
+			return -ENOMEM;
+		irq->fn = fn;
+		irq->arg = arg;
+	}
+	ret = vbus_conn_bind(conn, vector, irq);
+	if (ret)
+		kfree(irq);
+	return ret;
+}
+EXPORT_SYMBOL_GPL(vbus_conn_set_irq_fn);
+
+int vbus_conn_set_irq(struct vbus_conn *conn, u32 vector,
+		      struct eventfd_ctx *ctx)
+{
+	struct vbus_irq *irq = NULL;
+	int ret;
+
+	if (ctx) {
+		irq = kzalloc(sizeof(*irq), GFP_KERNEL_ACCOUNT);
+		if (!irq)
+			return -ENOMEM;
+		irq->ctx = ctx;
+	}
+	ret = vbus_conn_bind(conn, vector, irq);
+	if (ret)
+		kfree(irq);
+	return ret;
+}
+EXPORT_SYMBOL_GPL(vbus_conn_set_irq);
+
+int vbus_conn_vectors_init(struct vbus_conn *conn)
+{
+	u32 i;
+
+	conn->vectors = kvcalloc(conn->nr_vectors, sizeof(*conn->vectors),
+				 GFP_KERNEL_ACCOUNT);
+	if (!conn->vectors)
+		return -ENOMEM;
+	for (i = 0; i < conn->nr_vectors; i++)
+		init_irq_work(&conn->vectors[i].work, vbus_vector_work);
+	return 0;
+}
+
+/* Last reference: nobody signals. */
+void vbus_conn_vectors_release(struct vbus_conn *conn)
+{
+	u32 i;
+
+	mutex_lock(&conn->lock);
+	for (i = 0; i < conn->nr_vectors; i++) {
+		vbus_vector_bind(conn, &conn->vectors[i], NULL);
+		irq_work_sync(&conn->vectors[i].work);
+	}
+	mutex_unlock(&conn->lock);
+	kvfree(conn->vectors);
+}
