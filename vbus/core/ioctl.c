@@ -1,0 +1,313 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * ioctls of the bus fd and the device fd: two tables and one way in.
+ *
+ * The argument is copied once, checked for size and unknown flags, and from
+ * there on only the copy is used.  Sizes grow as <linux/vbus.h> says.
+ */
+#include <linux/eventfd.h>
+#include <linux/file.h>
+#include <linux/fs.h>
+#include <linux/module.h>
+#include <linux/uaccess.h>
+#include "core.h"
+
+/* Every argument, and where each begins. */
+union vbus_arg {
+	struct {
+		u32 size;
+		u32 flags;
+	};
+	struct vbus_info info;
+	struct vbus_mem_region region;
+	struct vbus_open_slot open;
+	struct vbus_dev_irq irq;
+	struct vbus_dev_doorbell doorbell;
+	struct vbus_dev_reset reset;
+	struct vbus_dev_attr attr;
+};
+
+/**
+ * struct vbus_ioctl - one entry of a table
+ * @cmd: command
+ * @size: what this kernel knows of the argument; the first version's size is
+ *	the smallest a caller may pass, and all structs are at their first
+ * @flags: flag bits known
+ * @bus: handler on a bus fd
+ * @dev: handler on a device fd
+ */
+struct vbus_ioctl {
+	unsigned int cmd;
+	u32 size;
+	u32 flags;
+	long (*bus)(struct vbus_session *session, union vbus_arg *arg,
+		    void __user *uarg);
+	long (*dev)(struct vbus_conn *conn, union vbus_arg *arg,
+		    void __user *uarg);
+};
+
+static long vbus_ioctl_copy_in(const struct vbus_ioctl *ioctl,
+			       union vbus_arg *arg, void __user *uarg)
+{
+	u32 size;
+	int ret;
+
+	if (get_user(size, (u32 __user *)uarg))
+		return -EFAULT;
+	if (size < ioctl->size)
+		return -EINVAL;
+	if (size > PAGE_SIZE)
+		return -E2BIG;
+	ret = copy_struct_from_user(arg, ioctl->size, uarg, size);
+	if (ret)
+		return ret;
+	if (arg->flags & ~ioctl->flags)
+		return -EINVAL;
+	return 0;
+}
+
+static const struct vbus_ioctl *vbus_ioctl_find(const struct vbus_ioctl *table,
+						size_t nr, unsigned int cmd)
+{
+	size_t i;
+
+	for (i = 0; i < nr; i++)
+		if (table[i].cmd == cmd)
+			return &table[i];
+	return NULL;
+}
+
+static long vbus_ioctl_get_info(struct vbus_session *session,
+				union vbus_arg *arg, void __user *uarg)
+{
+	struct vbus_info info = {
+		.size = sizeof(info),
+		.abi = VBUS_VERSION,
+		.max_regions = VBUS_MEM_MAX_REGIONS,
+		.max_slots = VBUS_MAX_SLOTS,
+		.window_size = VBUS_WINDOW_SIZE,
+		.caps = VBUS_CAP_MEM_RDONLY,
+	};
+
+	return copy_to_user(uarg, &info, sizeof(info)) ? -EFAULT : 0;
+}
+
+static long vbus_ioctl_mem_add(struct vbus_session *session,
+			       union vbus_arg *arg, void __user *uarg)
+{
+	const struct vbus_mem_region *region = &arg->region;
+
+	return vbus_mem_add(session->mem, region->guest_addr, region->length,
+			    region->user_addr, region->flags & VBUS_MEM_RDONLY);
+}
+
+static long vbus_ioctl_mem_del(struct vbus_session *session,
+			       union vbus_arg *arg, void __user *uarg)
+{
+	const struct vbus_mem_region *region = &arg->region;
+
+	if (region->user_addr)
+		return -EINVAL;
+	return vbus_mem_del(session->mem, region->guest_addr, region->length);
+}
+
+static long vbus_ioctl_open_slot(struct vbus_session *session,
+				 union vbus_arg *arg, void __user *uarg)
+{
+	struct vbus_open_slot __user *uopen = uarg;
+	struct vbus_conn *conn;
+	struct file *file;
+	int fd, ret;
+
+	fd = get_unused_fd_flags(O_CLOEXEC);
+	if (fd < 0)
+		return fd;
+
+	conn = vbus_conn_open(session, arg->open.slot);
+	if (IS_ERR(conn)) {
+		ret = PTR_ERR(conn);
+		goto err_fd;
+	}
+	file = vbus_devfd_create(conn);
+	if (IS_ERR(file)) {
+		ret = PTR_ERR(file);
+		vbus_conn_close(conn);
+		goto err_fd;
+	}
+	if (put_user(fd, &uopen->fd)) {
+		ret = -EFAULT;
+		/* Closes the connection. */
+		fput(file);
+		goto err_fd;
+	}
+	fd_install(fd, file);
+	return 0;
+
+err_fd:
+	put_unused_fd(fd);
+	return ret;
+}
+
+static const struct vbus_ioctl vbus_bus_ioctls[] = {
+	{
+		.cmd = VBUS_GET_INFO,
+		.size = sizeof(struct vbus_info),
+		.bus = vbus_ioctl_get_info,
+	}, {
+		.cmd = VBUS_MEM_ADD,
+		.size = sizeof(struct vbus_mem_region),
+		.flags = VBUS_MEM_RDONLY,
+		.bus = vbus_ioctl_mem_add,
+	}, {
+		.cmd = VBUS_MEM_DEL,
+		.size = sizeof(struct vbus_mem_region),
+		.bus = vbus_ioctl_mem_del,
+	}, {
+		.cmd = VBUS_OPEN_SLOT,
+		.size = sizeof(struct vbus_open_slot),
+		.bus = vbus_ioctl_open_slot,
+	},
+};
+
+long vbus_bus_ioctl(struct vbus_session *session, unsigned int cmd,
+		    void __user *uarg)
+{
+	const struct vbus_ioctl *ioctl;
+	union vbus_arg arg = {};
+	long ret;
+
+	ioctl = vbus_ioctl_find(vbus_bus_ioctls, ARRAY_SIZE(vbus_bus_ioctls),
+				cmd);
+	if (!ioctl)
+		return -ENOTTY;
+	ret = vbus_ioctl_copy_in(ioctl, &arg, uarg);
+	return ret ?: ioctl->bus(session, &arg, uarg);
+}
+
+static long vbus_ioctl_set_irq(struct vbus_conn *conn, union vbus_arg *arg,
+			       void __user *uarg)
+{
+	struct eventfd_ctx *ctx = NULL;
+	int ret;
+
+	if (arg->irq.fd < -1)
+		return -EINVAL;
+	if (arg->irq.fd != -1) {
+		ctx = eventfd_ctx_fdget(arg->irq.fd);
+		if (IS_ERR(ctx))
+			return PTR_ERR(ctx);
+	}
+	ret = vbus_conn_set_irq(conn, arg->irq.vector, ctx);
+	if (ret && ctx)
+		eventfd_ctx_put(ctx);
+	return ret;
+}
+
+static long vbus_ioctl_set_doorbell(struct vbus_conn *conn,
+				    union vbus_arg *arg, void __user *uarg)
+{
+	return vbus_conn_set_doorbell(conn, arg->doorbell.queue,
+				      arg->doorbell.fd);
+}
+
+/* Run @fn under conn->lock, if the device is still there. */
+static long vbus_conn_locked(struct vbus_conn *conn, struct vbus_dev_attr *attr,
+			     int (*fn)(struct vbus_conn *conn,
+				       struct vbus_dev_attr *attr))
+{
+	int ret;
+
+	mutex_lock(&conn->lock);
+	ret = conn->connected ? fn(conn, attr) : -ENODEV;
+	mutex_unlock(&conn->lock);
+	return ret;
+}
+
+static int vbus_do_reset(struct vbus_conn *conn, struct vbus_dev_attr *attr)
+{
+	vbus_conn_reset(conn);
+	return 0;
+}
+
+static long vbus_ioctl_reset(struct vbus_conn *conn, union vbus_arg *arg,
+			     void __user *uarg)
+{
+	return vbus_conn_locked(conn, NULL, vbus_do_reset);
+}
+
+static long vbus_ioctl_get_attr(struct vbus_conn *conn, union vbus_arg *arg,
+				void __user *uarg)
+{
+	struct vbus_dev_attr __user *uattr = uarg;
+	long ret;
+
+	ret = vbus_conn_locked(conn, &arg->attr, vbus_conn_get_attr);
+	if ((!ret || ret == -ENOSPC) &&
+	    put_user(arg->attr.length, &uattr->length))
+		ret = -EFAULT;
+	return ret;
+}
+
+static int vbus_do_set_attr(struct vbus_conn *conn, struct vbus_dev_attr *attr)
+{
+	return vbus_conn_set_attr(conn, attr);
+}
+
+static long vbus_ioctl_set_attr(struct vbus_conn *conn, union vbus_arg *arg,
+				void __user *uarg)
+{
+	return vbus_conn_locked(conn, &arg->attr, vbus_do_set_attr);
+}
+
+static int vbus_do_has_attr(struct vbus_conn *conn, struct vbus_dev_attr *attr)
+{
+	return vbus_conn_has_attr(conn, attr);
+}
+
+static long vbus_ioctl_has_attr(struct vbus_conn *conn, union vbus_arg *arg,
+				void __user *uarg)
+{
+	return vbus_conn_locked(conn, &arg->attr, vbus_do_has_attr);
+}
+
+static const struct vbus_ioctl vbus_dev_ioctls[] = {
+	{
+		.cmd = VBUS_DEV_SET_IRQ,
+		.size = sizeof(struct vbus_dev_irq),
+		.dev = vbus_ioctl_set_irq,
+	}, {
+		.cmd = VBUS_DEV_SET_DOORBELL,
+		.size = sizeof(struct vbus_dev_doorbell),
+		.dev = vbus_ioctl_set_doorbell,
+	}, {
+		.cmd = VBUS_DEV_RESET,
+		.size = sizeof(struct vbus_dev_reset),
+		.dev = vbus_ioctl_reset,
+	}, {
+		.cmd = VBUS_DEV_GET_ATTR,
+		.size = sizeof(struct vbus_dev_attr),
+		.dev = vbus_ioctl_get_attr,
+	}, {
+		.cmd = VBUS_DEV_SET_ATTR,
+		.size = sizeof(struct vbus_dev_attr),
+		.dev = vbus_ioctl_set_attr,
+	}, {
+		.cmd = VBUS_DEV_HAS_ATTR,
+		.size = sizeof(struct vbus_dev_attr),
+		.dev = vbus_ioctl_has_attr,
+	},
+};
+
+long vbus_dev_ioctl(struct vbus_conn *conn, unsigned int cmd, void __user *uarg)
+{
+	const struct vbus_ioctl *ioctl;
+	union vbus_arg arg = {};
+	long ret;
+
+	ioctl = vbus_ioctl_find(vbus_dev_ioctls, ARRAY_SIZE(vbus_dev_ioctls),
+				cmd);
+	if (!ioctl)
+		return -ENOTTY;
+	ret = vbus_ioctl_copy_in(ioctl, &arg, uarg);
+	return ret ?: ioctl->dev(conn, &arg, uarg);
+}
