@@ -345,6 +345,8 @@ void vbus_net_rx_free(struct vbus_net_rx *rx)
 			       DMA_FROM_DEVICE);
 		page_pool_put_full_page(rx->pool, buf->page, false);
 	}
+	while (rx->vq && ioq_north_detach(&rx->vq->ring))
+		;
 	/* Waits in the background for pages that sockets still hold. */
 	if (rx->pool)
 		page_pool_destroy(rx->pool);

@@ -289,6 +289,8 @@ void vbus_net_tx_free(struct vbus_net_tx *tx)
 {
 	while (tx->tail != tx->head)
 		tx->tail += tx_finish(tx, tx->tail, 0);
+	while (tx->vq && ioq_north_detach(&tx->vq->ring))
+		;
 	netdev_tx_reset_queue(tx->txq);
 	if (tx->hdr)
 		dma_free_coherent(tx->vn->vdev->dma_dev,
