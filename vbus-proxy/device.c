@@ -208,8 +208,17 @@ struct vproxy_identity {
 	u32 max;
 };
 
-enum { ID_MAGIC, ID_VERSION, ID_CLASS, ID_CLASS_VERSION, ID_NR_QUEUES,
-       ID_NR_VECTORS, ID_CONFIG_SIZE, ID_SLOT, NR_IDS };
+enum {
+	ID_MAGIC,
+	ID_VERSION,
+	ID_CLASS,
+	ID_CLASS_VERSION,
+	ID_NR_QUEUES,
+	ID_NR_VECTORS,
+	ID_CONFIG_SIZE,
+	ID_SLOT,
+	NR_IDS,
+};
 
 static const struct vproxy_identity vproxy_identity[NR_IDS] = {
 	[ID_MAGIC] = { "magic", VBUS_REG_MAGIC, VBUS_MAGIC, VBUS_MAGIC },

@@ -65,7 +65,7 @@ struct vproxy_core {
 	unsigned int bus_id;
 	struct list_head list;
 
-	struct mutex lock;
+	struct mutex lock;	/* control path, up to map */
 	u32 status;
 	bool ready;
 	u32 gen_seen;

@@ -66,7 +66,7 @@ struct loop_bus {
 	bool closing;
 	struct workqueue_struct *wq;
 	struct work_struct work;
-	struct mutex lock;
+	struct mutex lock;	/* guards devices */
 	struct list_head devices;
 };
 
