@@ -47,10 +47,12 @@ static ssize_t vbus_device_enable_store(struct config_item *item,
 					const char *page, size_t count)
 {
 	struct vbus_device *dev = to_vbus_device(item);
-	bool on;
+	u8 on;
 	int ret;
 
-	ret = kstrtobool(page, &on);
+	ret = kstrtou8(page, 10, &on);
+	if (!ret && on > 1)
+		ret = -EINVAL;
 	if (ret) {
 		vbus_dev_err(dev, "enable takes 0 or 1\n");
 		return ret;
