@@ -13,7 +13,6 @@
 
 #include <linux/types.h>
 
-struct configfs_subsystem;
 struct eventfd_ctx;
 struct vbus_conn;
 struct vbus_event;
@@ -36,15 +35,13 @@ struct vbus_session_ops {
  * @mem: guest memory; belongs to the session on success
  * @ops: event hook
  * @priv: its argument
- * @caller: the configfs subsystem whose callback this is called from, or NULL
  *
- * Context: may sleep.
+ * Context: may sleep; a callback of another configfs subsystem will do.
  * Return: the session; ERR_PTR: -ENOENT no such bus, -EBUSY open already.
  */
 struct vbus_session *vbus_session_open(const char *bus, struct vbus_mem *mem,
 				       const struct vbus_session_ops *ops,
-				       void *priv,
-				       struct configfs_subsystem *caller);
+				       void *priv);
 
 /**
  * vbus_session_close() - disconnect everything and let go of the bus

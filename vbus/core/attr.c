@@ -125,6 +125,7 @@ static int vbus_state_get(struct vbus_conn *conn, u32 attr, void *buf)
 	queue.enable = cq->q.attached;
 	queue.pos_desc = pos.desc;
 	queue.pos_comp = pos.comp;
+	queue.pos_chain = pos.chain;
 	memcpy(buf, &queue, sizeof(queue));
 	return sizeof(queue);
 }
@@ -167,7 +168,7 @@ static int vbus_state_set_queue(struct vbus_conn *conn,
 
 	if (conn->started || cq->q.attached)
 		return -EBUSY;
-	if (state->reserved || state->enable > 1 ||
+	if (state->enable > 1 ||
 	    (state->enable && !(conn->status & VBUS_STATUS_FEATURES_OK)) ||
 	    (state->vector != VBUS_NO_VECTOR &&
 	     state->vector >= conn->nr_vectors))
@@ -177,6 +178,7 @@ static int vbus_state_set_queue(struct vbus_conn *conn,
 	cq->size = state->size;
 	cq->pos.desc = state->pos_desc;
 	cq->pos.comp = state->pos_comp;
+	cq->pos.chain = state->pos_chain;
 	if (state->enable) {
 		ret = vbus_queue_attach(cq);
 		if (ret) {

@@ -56,6 +56,8 @@ static u32 vbus_qreg_read(const struct vbus_conn_queue *cq, u32 qreg)
 		return pos.desc;
 	case VBUS_QREG_POS_COMP:
 		return pos.comp;
+	case VBUS_QREG_POS_CHAIN:
+		return pos.chain;
 	}
 	return 0;
 }
@@ -217,6 +219,9 @@ static int vbus_qreg_write(struct vbus_conn *conn, struct vbus_conn_queue *cq,
 		return 0;
 	case VBUS_QREG_POS_COMP:
 		cq->pos.comp = value;
+		return 0;
+	case VBUS_QREG_POS_CHAIN:
+		cq->pos.chain = value;
 		return 0;
 	}
 	return -EINVAL;

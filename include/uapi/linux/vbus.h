@@ -214,7 +214,7 @@ struct vbus_state_device {
  * @enable: VBUS_QREG_ENABLE
  * @pos_desc: next descriptor position the device will look at
  * @pos_comp: next completion position the device will write
- * @reserved: zero
+ * @pos_chain: number of the next chain the device will take
  */
 struct vbus_state_queue {
 	__aligned_u64 ring;
@@ -223,7 +223,7 @@ struct vbus_state_queue {
 	__u32 enable;
 	__u32 pos_desc;
 	__u32 pos_comp;
-	__u32 reserved;
+	__u32 pos_chain;
 };
 
 /* Bus fd */

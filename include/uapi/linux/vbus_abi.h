@@ -68,6 +68,7 @@
 #define VBUS_QREG_ENABLE	0x1c	/* 32 RW: 1 attaches the ring */
 #define VBUS_QREG_POS_DESC	0x20	/* 32 RW: descriptor position at attach */
 #define VBUS_QREG_POS_COMP	0x24	/* 32 RW: completion position at attach */
+#define VBUS_QREG_POS_CHAIN	0x28	/* 32 RW: chain number at attach */
 
 /* Completions come in the order the chains were published. */
 #define VBUS_QUEUE_IN_ORDER	0x1
