@@ -436,8 +436,6 @@ static const struct config_item_type loop_bus_type = {
 	.ct_attrs = loop_bus_attrs,
 };
 
-static struct configfs_subsystem loop_subsys;
-
 static struct config_item *loop_make_bus(struct config_group *group,
 					 const char *name)
 {
@@ -465,8 +463,7 @@ static struct config_item *loop_make_bus(struct config_group *group,
 		goto free_wq;
 	}
 	config_item_init_type_name(&bus->item, name, &loop_bus_type);
-	session = vbus_session_open(name, mem, &loop_session_ops, bus,
-				    &loop_subsys);
+	session = vbus_session_open(name, mem, &loop_session_ops, bus);
 	if (IS_ERR(session)) {
 		err = PTR_ERR(session);
 		pr_err("%s: can't attach: %d\n", name, err);

@@ -55,7 +55,7 @@ static int vbus_bus_open(struct inode *inode, struct file *file)
 		ret = PTR_ERR(mem);
 		goto err_free;
 	}
-	vf->session = vbus_session_open_bus(bus, mem, &vbus_file_ops, vf, NULL);
+	vf->session = vbus_session_open_bus(bus, mem, &vbus_file_ops, vf);
 	if (IS_ERR(vf->session)) {
 		ret = PTR_ERR(vf->session);
 		if (ret == -EBUSY)

@@ -278,8 +278,7 @@ void vbus_minor_free(int minor);
 struct vbus_session *vbus_session_open_bus(struct vbus_bus *bus,
 					   struct vbus_mem *mem,
 					   const struct vbus_session_ops *ops,
-					   void *priv,
-					   struct configfs_subsystem *caller);
+					   void *priv);
 void vbus_session_post(struct vbus_slot *slot, u32 type);
 void vbus_session_requeue(struct vbus_session *session,
 			  const struct vbus_event *ev);

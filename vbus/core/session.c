@@ -102,8 +102,7 @@ EXPORT_SYMBOL_GPL(vbus_session_next_event);
 struct vbus_session *vbus_session_open_bus(struct vbus_bus *bus,
 					   struct vbus_mem *mem,
 					   const struct vbus_session_ops *ops,
-					   void *priv,
-					   struct configfs_subsystem *caller)
+					   void *priv)
 {
 	struct vbus_session *session;
 	unsigned int nr;
@@ -118,12 +117,14 @@ struct vbus_session *vbus_session_open_bus(struct vbus_bus *bus,
 	session->priv = priv;
 	INIT_LIST_HEAD(&session->conns);
 
-	/* From here rmdir of the bus answers EBUSY. */
-	if (caller)
-		ret = configfs_depend_item_unlocked(caller,
-						    &bus->group.cg_item);
-	else
-		ret = configfs_depend_item(&vbus_subsys, &bus->group.cg_item);
+	/*
+	 * From here rmdir of the bus answers EBUSY.  This subsystem stays
+	 * registered as long as we run, so nothing needs the lock on the root
+	 * directory that configfs takes for a caller from elsewhere, and that
+	 * must not be taken inside a configfs callback: the directory it was
+	 * called for is locked, and root comes before that.
+	 */
+	ret = configfs_depend_item_unlocked(&vbus_subsys, &bus->group.cg_item);
 	if (ret)
 		goto err_free;
 
@@ -150,8 +151,7 @@ err_free:
 
 struct vbus_session *vbus_session_open(const char *name, struct vbus_mem *mem,
 				       const struct vbus_session_ops *ops,
-				       void *priv,
-				       struct configfs_subsystem *caller)
+				       void *priv)
 {
 	struct vbus_session *session;
 	struct vbus_bus *bus;
@@ -159,7 +159,7 @@ struct vbus_session *vbus_session_open(const char *name, struct vbus_mem *mem,
 	bus = vbus_bus_find(name);
 	if (!bus)
 		return ERR_PTR(-ENOENT);
-	session = vbus_session_open_bus(bus, mem, ops, priv, caller);
+	session = vbus_session_open_bus(bus, mem, ops, priv);
 	vbus_bus_put(bus);
 	return session;
 }
