@@ -1,0 +1,237 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0
+#
+# The loopback connector, driven as an admin drives it: attach and detach of
+# buses with and without devices, what is refused and how, what modules hold each
+# other. Devices are of class null, which no driver in the tree binds to. TAP.
+
+host=/sys/kernel/config/vbus
+loop=/sys/kernel/config/vbus-loop
+guest=/sys/bus/vbus/devices
+n=0
+
+ok()
+{
+	local status=$1
+	shift
+	n=$((n + 1))
+	if [ "$status" -eq 0 ]; then
+		echo "ok $n - $*"
+	else
+		echo "not ok $n - $*"
+	fi
+}
+
+is()
+{
+	local got=$1 want=$2
+	shift 2
+	[ "$got" = "$want" ] || echo "# '$got' is not '$want'"
+	[ "$got" = "$want" ]
+	ok $? "$@"
+}
+
+# The text of the errno that a command fails with.
+fails()
+{
+	local want=$1 out
+	shift
+	out=$("$@" 2>&1) && { echo "# '$*' succeeds"; return 1; }
+	[[ $out == *"$want"* ]] && return 0
+	echo "# '$*': $out"
+	return 1
+}
+
+put()
+{
+	echo "$1" > "$2"
+}
+
+# Devices come and go in a worker: wait for a condition, five seconds at most.
+soon()
+{
+	local i
+	for ((i = 0; i < 100; i++)); do
+		"$@" && return 0
+		sleep 0.05
+	done
+	echo "# not so after 5 s: $*"
+	return 1
+}
+
+gone()
+{
+	[ ! -e "$1" ]
+}
+
+slots_are()
+{
+	[ "$(tr '\n' ' ' < "$loop/$1/slots")" = "$2" ]
+}
+
+state_is()
+{
+	[ "$(cat "$host/buses/$1/slots/$2/state")" = "$3" ]
+}
+
+attr()
+{
+	cat "$guest/$1/$2"
+}
+
+plug()
+{
+	[ -d "$host/buses/$1/slots/$2" ] || mkdir "$host/buses/$1/slots/$2"
+	ln -s "$host/devices/$3" "$host/buses/$1/slots/$2/device"
+}
+
+unplug()
+{
+	rm "$host/buses/$1/slots/$2/device"
+}
+
+echo "1..49"
+modprobe vbus || exit 1
+modprobe vbus-loop || exit 1
+[ -d $loop ]; ok $? "the subsystem is there"
+
+# What is refused
+fails "No such file" mkdir $loop/none
+ok $? "unknown bus: ENOENT"
+mkdir $host/buses/b0 $host/buses/b1
+mkdir $loop/b0
+ok $? "attach a bus without devices"
+fails "File exists" mkdir $loop/b0
+ok $? "the same name again: EEXIST"
+slots_are b0 ""
+ok $? "no devices are listed"
+fails "resource busy" rmdir $host/buses/b0
+ok $? "an attached bus can't be removed: EBUSY"
+fails "in use" rmmod vbus-loop
+ok $? "vbus-loop can't be unloaded while attached"
+fails "in use" rmmod vbus-proxy
+ok $? "nor vbus-proxy"
+if [ -c /dev/vbus/b0 ]; then
+	fails "resource busy" dd if=/dev/vbus/b0 of=/dev/null count=1
+	ok $? "an attached bus can't be opened: EBUSY"
+	exec 5<> /dev/vbus/b1
+	fails "resource busy" mkdir $loop/b1
+	ok $? "an opened bus can't be attached: EBUSY"
+	exec 5>&-
+else
+	ok 1 "an attached bus can't be opened: EBUSY (no node)"
+	ok 1 "an opened bus can't be attached: EBUSY (no node)"
+fi
+fails "Invalid argument" put maybe $loop/b0/surprise
+ok $? "surprise takes a boolean: EINVAL"
+is "$(cat $loop/b0/surprise)" 0 "and stays 0"
+fails "ermission denied" put 1 $loop/b0/slots
+ok $? "slots can't be written"
+rmdir $loop/b0
+ok $? "detach"
+is "$(ls $loop)" "" "nothing is left"
+is "$(ls $guest)" "" "nor on the guest bus"
+
+# A device comes and goes
+mkdir $loop/b0
+mkdir $host/devices/null.a $host/devices/null.b
+echo 3 > $host/devices/null.a/queues
+echo 1 > $host/devices/null.a/enable
+echo 1 > $host/devices/null.b/enable
+plug b0 7 null.a
+ok $? "plug while attached"
+soon test -e $guest/vbus0-7
+ok $? "the guest has a device"
+soon slots_are b0 "7 vbus0-7 "
+ok $? "the list names it"
+is "$(attr vbus0-7 class)" null "its class"
+is "$(attr vbus0-7 modalias)" vbus:null "its modalias"
+is "$(attr vbus0-7 slot)" 7 "its slot"
+is "$(attr vbus0-7 queues)" 3 "its queues"
+is "$(attr vbus0-7 status)" 0x0 "its status without a driver"
+is "$(attr vbus0-7 features)" 0x0000000000000000 "its features without a driver"
+grep -q '^MODALIAS=vbus:null$' $guest/vbus0-7/uevent
+ok $? "its uevent has the modalias"
+is "$(attr vbus0-7 alias)" "" "its alias is empty"
+echo data-disk > $host/buses/b0/slots/7/alias
+alias_is()
+{
+	[ "$(attr vbus0-7 alias)" = "$1" ]
+}
+soon alias_is data-disk
+ok $? "a new alias arrives"
+plug b0 1 null.b
+soon slots_are b0 "7 vbus0-7 1 vbus0-1 "
+ok $? "a second device"
+unplug b0 7
+soon gone $guest/vbus0-7
+ok $? "unplug removes the device"
+soon state_is b0 7 empty
+ok $? "and the slot is empty"
+plug b0 7 null.a
+soon test -e $guest/vbus0-7
+ok $? "plug again"
+
+# Several buses
+mkdir $loop/b1
+soon test -d /sys/devices/vbus-loop1
+ok $? "a second bus"
+plug b1 1 null.a 2>/dev/null
+is "$?" 1 "a device that is plugged can't be plugged elsewhere"
+rmdir $loop/b1
+soon gone /sys/devices/vbus-loop1
+ok $? "the second bus leaves"
+
+# Detach with devices, quietly and by surprise
+rmdir $loop/b0
+ok $? "detach with two devices"
+is "$(ls $guest)" "" "none is left in the guest"
+is "$(cat $host/buses/b0/slots/7/state)" plugged "they are still plugged in the host"
+mkdir $loop/b0
+soon slots_are b0 "1 vbus0-1 7 vbus0-7 "
+ok $? "attach finds both"
+echo 1 > $loop/b0/surprise
+rmdir $loop/b0
+ok $? "detach by surprise"
+is "$(ls $guest)" "" "none is left in the guest"
+
+# Over and over, also without waiting for anything
+for ((i = 0; i < 10; i++)); do
+	mkdir $loop/b0 && rmdir $loop/b0 || break
+done
+is "$i" 10 "attach and detach in a row"
+mkdir $loop/b0
+for ((i = 0; i < 10; i++)); do
+	unplug b0 7 || break
+	soon state_is b0 7 empty || break
+	plug b0 7 null.a || break
+done
+is "$i" 10 "plug and unplug in a row"
+for ((i = 0; i < 10; i++)); do
+	unplug b0 7 || break
+	rmdir $loop/b0 || break
+	state_is b0 7 empty || break
+	plug b0 7 null.a || break
+	mkdir $loop/b0 || break
+	rmdir $loop/b0 || break
+	mkdir $loop/b0 || break
+done
+is "$i" 10 "detach while unplugging"
+rmdir $loop/b0
+
+# Take everything away
+unplug b0 7
+unplug b0 1
+echo 0 > $host/devices/null.a/enable
+echo 0 > $host/devices/null.b/enable
+rmdir $host/devices/* $host/buses/*/slots/* 2>/dev/null
+rmdir $host/buses/*
+is "$(ls $host/devices $host/buses | grep -v : | tr -d '\n')" "" "the host side is empty"
+rmmod vbus-loop
+ok $? "vbus-loop unloads"
+gone $loop
+ok $? "and leaves no subsystem"
+rmmod vbus-proxy
+ok $? "vbus-proxy unloads"
+rmmod vbus-dm-null && rmmod vbus
+ok $? "and the host side"
