@@ -20,7 +20,7 @@ else
 MODULES := modules-$(firstword $(shell echo $(KDIR) $(ARCH) | cksum))
 endif
 
-USER_DIRS := $(patsubst %/Makefile,%,$(wildcard userspace/Makefile tests/user/Makefile) \
+USER_DIRS := $(patsubst %/Makefile,%,$(wildcard userspace/Makefile tests/*/Makefile) \
 	$(or $(wildcard bench/Makefile),$(wildcard bench/*/Makefile)))
 
 export VBUS_BUILD := $(abspath $(BUILD))
@@ -35,7 +35,7 @@ user: $(addprefix user-,$(subst /,-,$(USER_DIRS))) ## all of userspace
 
 define user_rule
 user-$(subst /,-,$(1)):
-	+$$(MAKE) -C $(1)
+	+$$(MAKE) -C $(1) BUILD=$$(VBUS_BUILD)
 .PHONY: user-$(subst /,-,$(1))
 endef
 $(foreach d,$(USER_DIRS),$(eval $(call user_rule,$(d))))
@@ -66,7 +66,7 @@ uml-kernel: ## the UML kernels themselves, into the cache
 	tests/uml/kernel gcov
 
 bench-ring: ## ring layouts compared on two CPUs; JSON=FILE
-	+$(MAKE) -C bench/ring run $(if $(JSON),JSON=$(abspath $(JSON)))
+	+$(MAKE) -C bench/ring BUILD=$(VBUS_BUILD) run $(if $(JSON),JSON=$(abspath $(JSON)))
 
 deps: ## install what is needed (as root), or print how to
 	@missing=; for p in $(DEPS); do \
@@ -83,7 +83,7 @@ deps: ## install what is needed (as root), or print how to
 	fi
 
 clean: ## remove everything built; the cached UML kernels stay
-	+$(foreach d,$(USER_DIRS),$(MAKE) -C $(d) clean;) true
+	+$(foreach d,$(USER_DIRS),$(MAKE) -C $(d) BUILD=$(VBUS_BUILD) clean;) true
 	rm -rf $(BUILD)
 
 help: ## this list
