@@ -152,12 +152,15 @@ static int vdm_net_tx_transport(struct sk_buff *skb, u32 thoff, __be16 *proto)
 {
 	const struct ipv6hdr *ip6;
 	const struct iphdr *ip4;
+	int nhoff = 0;
 	__be16 frag;
-	int nhoff;
 	u8 next;
 
 	skb_reset_mac_header(skb);
+	/* Without a tag it gives mac_len, which is not set as yet. */
 	*proto = __vlan_get_protocol(skb, eth_hdr(skb)->h_proto, &nhoff);
+	if (!eth_type_vlan(eth_hdr(skb)->h_proto))
+		nhoff = ETH_HLEN;
 	switch (*proto) {
 	case htons(ETH_P_IP):
 		if (!pskb_may_pull(skb, nhoff + sizeof(*ip4)))
