@@ -8,6 +8,7 @@
  */
 #define pr_fmt(fmt) "vbus-proxy: " fmt
 
+#include <kunit/visibility.h>
 #include <linux/idr.h>
 #include <linux/module.h>
 #include <linux/sysfs.h>
@@ -54,6 +55,7 @@ void vproxy_class_name(u32 class_id, char name[VPROXY_CLASS_NAME_MAX])
 	else
 		snprintf(name, VPROXY_CLASS_NAME_MAX, "c%x", class_id);
 }
+EXPORT_SYMBOL_IF_KUNIT(vproxy_class_name);
 
 static ssize_t class_show(struct device *dev, struct device_attribute *attr,
 			  char *page)
