@@ -179,11 +179,29 @@ static int vbus_check_vector(struct vbus_conn *conn, u32 vector)
 	return 0;
 }
 
+static bool vbus_qreg_writable(u32 qreg)
+{
+	switch (qreg) {
+	case VBUS_QREG_SIZE:
+	case VBUS_QREG_RING:
+	case VBUS_QREG_RING + 4:
+	case VBUS_QREG_VECTOR:
+	case VBUS_QREG_ENABLE:
+	case VBUS_QREG_POS_DESC:
+	case VBUS_QREG_POS_COMP:
+	case VBUS_QREG_POS_CHAIN:
+		return true;
+	}
+	return false;
+}
+
 static int vbus_qreg_write(struct vbus_conn *conn, struct vbus_conn_queue *cq,
 			   u32 qreg, u32 value)
 {
 	int ret;
 
+	if (!vbus_qreg_writable(qreg))
+		return -EINVAL;
 	/* Where a queue signals may change at any time. */
 	if (qreg == VBUS_QREG_VECTOR) {
 		ret = vbus_check_vector(conn, value);
