@@ -42,7 +42,7 @@ int guest_add_memory(struct guest *g)
 	return ioctl(g->bus, VBUS_MEM_ADD, &region);
 }
 
-int guest_open_slot(struct guest *g, uint32_t slot)
+int guest_open_slot(struct guest *g, u32 slot)
 {
 	struct vbus_open_slot open = { .size = sizeof(open), .slot = slot };
 
@@ -68,37 +68,37 @@ void guest_close(struct guest *g)
 	g->bus = -1;
 }
 
-uint32_t guest_read32(struct guest *g, uint32_t reg)
+u32 guest_read32(struct guest *g, u32 reg)
 {
-	uint32_t value;
+	u32 value;
 
 	if (pread(g->dev, &value, sizeof(value), reg) != sizeof(value))
 		return 0xffffffff;
 	return value;
 }
 
-uint64_t guest_read64(struct guest *g, uint32_t reg)
+u64 guest_read64(struct guest *g, u32 reg)
 {
-	uint64_t value;
+	u64 value;
 
 	if (pread(g->dev, &value, sizeof(value), reg) != sizeof(value))
 		return ~0ULL;
 	return value;
 }
 
-int guest_write32(struct guest *g, uint32_t reg, uint32_t value)
+int guest_write32(struct guest *g, u32 reg, u32 value)
 {
 	return pwrite(g->dev, &value, sizeof(value), reg) == sizeof(value) ?
 	       0 : -1;
 }
 
-int guest_write64(struct guest *g, uint32_t reg, uint64_t value)
+int guest_write64(struct guest *g, u32 reg, u64 value)
 {
 	return pwrite(g->dev, &value, sizeof(value), reg) == sizeof(value) ?
 	       0 : -1;
 }
 
-int guest_negotiate(struct guest *g, uint64_t features)
+int guest_negotiate(struct guest *g, u64 features)
 {
 	if (guest_write32(g, VBUS_REG_STATUS, VBUS_STATUS_DRIVER) ||
 	    guest_write64(g, VBUS_REG_ACCEPTED, features) ||
@@ -110,10 +110,10 @@ int guest_negotiate(struct guest *g, uint64_t features)
 	       0 : -1;
 }
 
-int guest_queue_setup(struct guest *g, struct guest_queue *q, uint32_t nr,
-		      uint32_t size, uint32_t flags)
+int guest_queue_setup(struct guest *g, struct guest_queue *q, u32 nr,
+		      u32 size, u32 flags)
 {
-	uint32_t base = VBUS_REG_QUEUE(nr);
+	u32 base = VBUS_REG_QUEUE(nr);
 	struct vbus_dev_irq irq = { .size = sizeof(irq), .vector = nr + 1 };
 	struct vbus_dev_doorbell bell = { .size = sizeof(bell), .queue = nr };
 
@@ -157,7 +157,7 @@ int guest_run(struct guest *g)
 static int guest_wait(int fd)
 {
 	struct pollfd p = { .fd = fd, .events = POLLIN };
-	uint64_t count;
+	u64 count;
 
 	if (poll(&p, 1, GUEST_PATIENCE_MS) != 1) {
 		errno = ETIME;
@@ -174,8 +174,8 @@ int guest_transfer(struct guest_queue *q, unsigned int count)
 		.len = 512,
 	};
 	unsigned int sent = 0, done = 0;
-	uint64_t one = 1;
-	uint32_t len;
+	u64 one = 1;
+	u32 len;
 
 	while (done < count) {
 		while (sent < count &&
@@ -204,8 +204,8 @@ int guest_next_event(struct guest *g, struct vbus_event *ev)
 	return read(g->bus, ev, sizeof(*ev)) == sizeof(*ev) ? 0 : -1;
 }
 
-int guest_attr(struct guest *g, unsigned long cmd, uint32_t group,
-	       uint32_t attr, void *value, uint64_t length)
+int guest_attr(struct guest *g, unsigned long cmd, u32 group,
+	       u32 attr, void *value, u64 length)
 {
 	struct vbus_dev_attr a = {
 		.size = sizeof(a),

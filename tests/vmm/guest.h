@@ -24,34 +24,34 @@
 struct guest {
 	int bus;
 	int dev;
-	uint8_t *mem;
+	u8 *mem;
 };
 
 /* One queue as the guest's driver sees it. */
 struct guest_queue {
 	struct ioq_north north;
 	void *state;
-	uint32_t nr;
+	u32 nr;
 	int irq;
 	int bell;
 };
 
 int guest_open(struct guest *g, const char *bus);
 int guest_add_memory(struct guest *g);
-int guest_open_slot(struct guest *g, uint32_t slot);
+int guest_open_slot(struct guest *g, u32 slot);
 void guest_close_device(struct guest *g);
 void guest_close(struct guest *g);
 
-uint32_t guest_read32(struct guest *g, uint32_t reg);
-uint64_t guest_read64(struct guest *g, uint32_t reg);
-int guest_write32(struct guest *g, uint32_t reg, uint32_t value);
-int guest_write64(struct guest *g, uint32_t reg, uint64_t value);
+u32 guest_read32(struct guest *g, u32 reg);
+u64 guest_read64(struct guest *g, u32 reg);
+int guest_write32(struct guest *g, u32 reg, u32 value);
+int guest_write64(struct guest *g, u32 reg, u64 value);
 
 /* DRIVER, accept @features, FEATURES_OK. */
-int guest_negotiate(struct guest *g, uint64_t features);
+int guest_negotiate(struct guest *g, u64 features);
 /* Ring, eventfds and registers of queue @nr; then ENABLE. */
-int guest_queue_setup(struct guest *g, struct guest_queue *q, uint32_t nr,
-		      uint32_t size, uint32_t flags);
+int guest_queue_setup(struct guest *g, struct guest_queue *q, u32 nr,
+		      u32 size, u32 flags);
 void guest_queue_free(struct guest_queue *q);
 int guest_run(struct guest *g);
 
@@ -60,7 +60,7 @@ int guest_transfer(struct guest_queue *q, unsigned int count);
 
 int guest_next_event(struct guest *g, struct vbus_event *ev);
 
-int guest_attr(struct guest *g, unsigned long cmd, uint32_t group,
-	       uint32_t attr, void *value, uint64_t length);
+int guest_attr(struct guest *g, unsigned long cmd, u32 group,
+	       u32 attr, void *value, u64 length);
 
 #endif /* _VBUS_TESTS_GUEST_H */

@@ -10,7 +10,6 @@
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
 #include <sys/ioctl.h>
@@ -19,6 +18,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 #include "guest.h"
+#include "tap.h"
 
 #define CFS	"/sys/kernel/config/vbus/"
 #define DEV	CFS "devices/null.t"
@@ -28,73 +28,8 @@
 
 #define RING_SIZE	64
 
-static int cases, failures;
-
-static void result(bool ok, const char *name)
-{
-	int err = errno;
-
-	printf("%sok %d - %s\n", ok ? "" : "not ", ++cases, name);
-	if (!ok) {
-		printf("# errno %d (%s)\n", err, strerror(err));
-		failures++;
-	}
-	fflush(stdout);
-	errno = 0;
-}
-
-/* Passes if @cond holds; what can't go on without it ends the test. */
-#define check(cond, name)	result(cond, name)
-#define need(cond, name)					\
-	do {							\
-		bool ok = (cond);				\
-		result(ok, name);				\
-		if (!ok) {					\
-			printf("Bail out! can not go on\n");	\
-			exit(1);				\
-		}						\
-	} while (0)
-/* Passes if @call fails with @err. */
-#define refuse(call, err, name)					\
-	do {							\
-		errno = 0;					\
-		bool ok = (call) == -1 && errno == (err);	\
-		result(ok, name ": " #err);			\
-	} while (0)
-
-static int put(const char *path, const char *value)
-{
-	int fd = open(path, O_WRONLY), ret, err;
-
-	if (fd < 0)
-		return -1;
-	ret = write(fd, value, strlen(value)) == (ssize_t)strlen(value) ? 0 : -1;
-	err = errno;
-	close(fd);
-	errno = err;
-	return ret;
-}
-
-static bool reads(const char *path, const char *want)
-{
-	char text[64] = "";
-	int fd = open(path, O_RDONLY);
-	ssize_t len;
-
-	if (fd < 0)
-		return false;
-	len = read(fd, text, sizeof(text) - 1);
-	close(fd);
-	if (len > 0 && text[len - 1] == '\n')
-		text[len - 1] = '\0';
-	if (!strcmp(text, want))
-		return true;
-	printf("# %s reads \"%s\", not \"%s\"\n", path, text, want);
-	return false;
-}
-
-static bool event_is(struct guest *g, uint32_t type, uint32_t slot,
-		     uint32_t class_id)
+static bool event_is(struct guest *g, u32 type, u32 slot,
+		     u32 class_id)
 {
 	struct vbus_event ev;
 
@@ -144,7 +79,7 @@ static void test_open(struct guest *g)
 	refuse(ioctl(g->bus, VBUS_OPEN_SLOT, &(struct vbus_open_slot){
 			.size = sizeof(struct vbus_open_slot), .slot = 5 }),
 	       EBUSY, "open it twice");
-	check(reads(SLOT "/state", "plugged"), "the slot is plugged, not bound");
+	check(file_reads(SLOT "/state", "plugged"), "the slot is plugged, not bound");
 }
 
 static void test_identity(struct guest *g)
@@ -169,8 +104,8 @@ static void test_identity(struct guest *g)
 /* Accesses that must be refused, whatever the device is doing. */
 static const struct {
 	const char *name;
-	uint32_t off;
-	uint32_t len;
+	u32 off;
+	u32 len;
 	bool write;
 	int err;
 } bad_access[] = {
@@ -209,9 +144,9 @@ static const struct {
 };
 
 /* All registers up to the first queue without meaning, to compare. */
-static void snapshot(struct guest *g, uint32_t *words)
+static void snapshot(struct guest *g, u32 *words)
 {
-	uint32_t i;
+	u32 i;
 
 	for (i = 0; i < 16; i++)
 		words[i] = guest_read32(g, i * 4);
@@ -221,14 +156,14 @@ static void snapshot(struct guest *g, uint32_t *words)
 
 static void test_bad_accesses(struct guest *g, const char *when)
 {
-	static uint8_t buf[8192] = { 0xa5, 0xa5, 0xa5, 0xa5 };
-	uint32_t before[48], after[48];
+	static u8 buf[8192] = { 0xa5, 0xa5, 0xa5, 0xa5 };
+	u32 before[48], after[48];
 	char name[128];
 	unsigned int i;
 	ssize_t ret;
 
 	snapshot(g, before);
-	for (i = 0; i < sizeof(bad_access) / sizeof(bad_access[0]); i++) {
+	for (i = 0; i < ARRAY_SIZE(bad_access); i++) {
 		errno = 0;
 		ret = bad_access[i].write ?
 		      pwrite(g->dev, buf, bad_access[i].len, bad_access[i].off) :
@@ -263,7 +198,7 @@ static void test_status(struct guest *g)
 	       "a feature that is not offered");
 	check(guest_read32(g, VBUS_REG_STATUS) == VBUS_STATUS_DRIVER,
 	      "only DRIVER is left");
-	check(reads(SLOT "/state", "bound"), "the slot is bound");
+	check(file_reads(SLOT "/state", "bound"), "the slot is bound");
 	check(!guest_negotiate(g, 0x5), "features that are");
 	refuse(guest_write64(g, VBUS_REG_ACCEPTED, 0), EBUSY,
 	       "features after FEATURES_OK");
@@ -276,8 +211,8 @@ static void test_bad_queues(struct guest *g)
 {
 	static const struct {
 		const char *name;
-		uint32_t size;
-		uint64_t ring;
+		u32 size;
+		u64 ring;
 		int err;
 	} bad[] = {
 		{ "ring of 0", 0, GUEST_ADDR, EINVAL },
@@ -291,10 +226,10 @@ static void test_bad_queues(struct guest *g)
 		  EFAULT },
 		{ "ring at the end of the world", 64, ~63ULL, EFAULT },
 	};
-	uint32_t base = VBUS_REG_QUEUE(0);
+	u32 base = VBUS_REG_QUEUE(0);
 	unsigned int i;
 
-	for (i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+	for (i = 0; i < ARRAY_SIZE(bad); i++) {
 		errno = 0;
 		check(!guest_write32(g, base + VBUS_QREG_SIZE, bad[i].size) &&
 		      !guest_write64(g, base + VBUS_QREG_RING, bad[i].ring) &&
@@ -314,7 +249,7 @@ static void test_running(struct guest *g, struct guest_queue *q)
 		.guest_addr = GUEST_ADDR,
 		.length = GUEST_MEM,
 	};
-	uint64_t chains = 0;
+	u64 chains = 0;
 
 	need(!guest_queue_setup(g, &q[0], 0, RING_SIZE, 0), "queue 0");
 	need(!guest_queue_setup(g, &q[1], 1, 2, 0), "queue 1, of two slots");
@@ -323,7 +258,7 @@ static void test_running(struct guest *g, struct guest_queue *q)
 	refuse(guest_write64(g, VBUS_REG_QUEUE(0) + VBUS_QREG_RING, 0), EBUSY,
 	       "RING of an enabled queue");
 	need(!guest_run(g), "RUNNING");
-	check(reads(DEV "/state", "running"), "the device says running");
+	check(file_reads(DEV "/state", "running"), "the device says running");
 	refuse(guest_write32(g, VBUS_REG_QUEUE(0) + VBUS_QREG_ENABLE, 0),
 	       EBUSY, "ENABLE 0 of a running queue");
 	refuse(ioctl(g->bus, VBUS_MEM_DEL, &del), EBUSY,
@@ -343,8 +278,8 @@ static void test_signals(struct guest *g, struct guest_queue *q)
 	struct vbus_dev_doorbell bell = { .size = sizeof(bell), .fd = -1 };
 	struct pollfd p = { .fd = q->irq, .events = POLLIN };
 	struct ioq_seg seg = { .addr = GUEST_ADDR + GUEST_DATA, .len = 64 };
-	uint64_t count;
-	uint32_t len;
+	u64 count;
+	u32 len;
 
 	check(!ioctl(g->dev, VBUS_DEV_SET_IRQ, &irq), "unbind the interrupt");
 	while (read(q->irq, &count, sizeof(count)) > 0)
@@ -363,7 +298,7 @@ static void test_signals(struct guest *g, struct guest_queue *q)
 	check(poll(&p, 1, 10000) == 1, "the signal that was missed comes now");
 	check(ioq_north_get(&q->north, &len) == q, "for the chain");
 	bell.fd = q->bell;
-	check(write(q->bell, &(uint64_t){ 1 }, 8) == 8 &&
+	check(write(q->bell, &(u64){ 1 }, 8) == 8 &&
 	      !ioctl(g->dev, VBUS_DEV_SET_DOORBELL, &bell),
 	      "bind a doorbell that was rung before");
 	check(!guest_transfer(q, 100), "both work as before");
@@ -374,7 +309,7 @@ static void test_state(struct guest *g, struct guest_queue *q)
 {
 	struct vbus_state_device device;
 	struct vbus_state_queue queue[2];
-	uint32_t run = 0;
+	u32 run = 0;
 	int i;
 
 	refuse(guest_attr(g, VBUS_DEV_GET_ATTR, VBUS_GROUP_STATE,
@@ -436,7 +371,7 @@ static void test_attrs(struct guest *g)
 		.length = 3,
 	};
 	char text[4096] = "";
-	uint32_t value = 0;
+	u32 value = 0;
 
 	check(!guest_attr(g, VBUS_DEV_GET_ATTR, VBUS_GROUP_INFO, VBUS_INFO_NAME,
 			  text, sizeof(text)) && !strcmp(text, "null.t"),
@@ -491,7 +426,7 @@ static void test_hostile(struct guest *g, struct guest_queue *q)
 	struct pollfd p = { .fd = efd, .events = POLLIN };
 	struct ioq_seg seg = { .addr = GUEST_ADDR, .len = 64 };
 	struct vbus_ring_desc *desc = q->north.desc;
-	uint32_t pos = q->north.desc_pos & q->north.mask;
+	u32 pos = q->north.desc_pos & q->north.mask;
 
 	check(!ioctl(g->dev, VBUS_DEV_SET_IRQ, &irq) &&
 	      !guest_write32(g, VBUS_REG_CONFIG_VECTOR, 0),
@@ -500,14 +435,14 @@ static void test_hostile(struct guest *g, struct guest_queue *q)
 	ioq_north_publish(&q->north);
 	/* Unknown descriptor flags. */
 	desc[pos].ctl |= cpu_to_le64(0x8000ULL << 48);
-	check(write(q->bell, &(uint64_t){ 1 }, 8) == 8, "ring for a bad chain");
+	check(write(q->bell, &(u64){ 1 }, 8) == 8, "ring for a bad chain");
 	check(poll(&p, 1, 10000) == 1, "the config interrupt comes");
 	check(guest_read32(g, VBUS_REG_STATUS) & VBUS_STATUS_NEEDS_RESET,
 	      "NEEDS_RESET");
-	check(reads(DEV "/state", "broken"), "the admin sees it");
+	check(file_reads(DEV "/state", "broken"), "the admin sees it");
 	check(!guest_write32(g, VBUS_REG_STATUS, 0) &&
 	      guest_read32(g, VBUS_REG_STATUS) == 0, "a reset clears it");
-	check(reads(DEV "/state", "plugged"), "the admin sees that too");
+	check(file_reads(DEV "/state", "plugged"), "the admin sees that too");
 	close(efd);
 }
 
@@ -522,7 +457,7 @@ static void test_unplug(struct guest *g)
 	     !guest_queue_setup(g, &q, 0, RING_SIZE, 0) && !guest_run(g),
 	     "start again after the reset");
 	check(!unlink(LINK), "ask for removal");
-	check(reads(SLOT "/state", "unplugging"), "the slot is unplugging");
+	check(file_reads(SLOT "/state", "unplugging"), "the slot is unplugging");
 	check(event_is(g, VBUS_EVENT_UNPLUG, 5, VBUS_CLASS_NULL),
 	      "the VMM hears of it");
 	refuse(symlink(DEV, LINK), EBUSY, "plug while unplugging");
@@ -531,15 +466,15 @@ static void test_unplug(struct guest *g)
 	refuse(put(DEV "/enable", "0"), EBUSY, "disable the device");
 	check(!guest_transfer(&q, 1000), "the guest works on meanwhile");
 	guest_close_device(g);
-	check(reads(SLOT "/state", "empty"), "it lets go: empty");
-	check(reads(DEV "/state", "enabled"), "the device is free");
+	check(file_reads(SLOT "/state", "empty"), "it lets go: empty");
+	check(file_reads(DEV "/state", "enabled"), "the device is free");
 	check(no_event(g), "no event for what the VMM did itself");
 	guest_queue_free(&q);
 
 	check(!symlink(DEV, LINK), "plug again");
 	check(event_is(g, VBUS_EVENT_ADDED, 5, VBUS_CLASS_NULL), "added");
 	check(!unlink(LINK), "take away what was never opened");
-	check(reads(SLOT "/state", "empty"), "gone at once");
+	check(file_reads(SLOT "/state", "empty"), "gone at once");
 	check(event_is(g, VBUS_EVENT_REMOVED, 5, 0), "removed");
 	check(!symlink(DEV, LINK) && !unlink(LINK), "plug and unplug unread");
 	check(no_event(g), "leaves no event");
@@ -557,12 +492,12 @@ static void test_shell(struct guest *g)
 	struct vbus_dev_irq irq = { .size = sizeof(irq), .fd = -1 };
 	struct vbus_dev_doorbell bell = { .size = sizeof(bell), .fd = -1 };
 	struct vbus_dev_reset reset = { .size = sizeof(reset) };
-	uint32_t word;
+	u32 word;
 
 	need(!guest_open_slot(g, 5) && !guest_negotiate(g, 0), "open once more");
 	close(g->bus);
 	g->bus = -1;
-	check(reads(DEV "/state", "plugged"), "closing the bus resets it");
+	check(file_reads(DEV "/state", "plugged"), "closing the bus resets it");
 	refuse(pread(g->dev, &word, 4, 0), ENODEV, "read after the bus closed");
 	refuse(pwrite(g->dev, &word, 4, VBUS_REG_STATUS), ENODEV, "write");
 	refuse(pwrite(g->dev, &word, 4, VBUS_REG_DOORBELL(0)), ENODEV,
@@ -599,11 +534,11 @@ static void test_death(void)
 		_exit(1);
 	}
 	check(read(ready[0], &byte, 1) == 1, "a VMM in another process runs");
-	check(reads(SLOT "/state", "bound"), "its guest has the device");
+	check(file_reads(SLOT "/state", "bound"), "its guest has the device");
 	check(!unlink(LINK), "unplug is asked");
 	check(!kill(pid, SIGKILL) && waitpid(pid, &status, 0) == pid &&
 	      WIFSIGNALED(status), "the VMM is killed under load");
-	check(reads(SLOT "/state", "empty"), "the unplug completes");
+	check(file_reads(SLOT "/state", "empty"), "the unplug completes");
 	check(!symlink(DEV, LINK), "plug again");
 	need(!guest_open(&g, "vmt"), "the bus can be opened again");
 	check(event_is(&g, VBUS_EVENT_ADDED, 5, VBUS_CLASS_NULL),
@@ -644,6 +579,5 @@ int main(void)
 
 	check(!unlink(LINK) && !rmdir(SLOT) && !rmdir(BUS) && !rmdir(DEV),
 	      "take everything away");
-	printf("1..%d\n", cases);
-	return failures ? 1 : 0;
+	return tap_finish();
 }
