@@ -19,6 +19,7 @@
 int guest_open(struct guest *g, const char *bus)
 {
 	char path[64];
+	int err;
 
 	g->dev = -1;
 	snprintf(path, sizeof(path), "/dev/vbus/%s", bus);
@@ -27,7 +28,13 @@ int guest_open(struct guest *g, const char *bus)
 		return -1;
 	g->mem = mmap(NULL, GUEST_MEM, PROT_READ | PROT_WRITE,
 		      MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-	return g->mem == MAP_FAILED ? -1 : 0;
+	if (g->mem != MAP_FAILED)
+		return 0;
+	err = errno;
+	close(g->bus);
+	g->bus = -1;
+	errno = err;
+	return -1;
 }
 
 int guest_add_memory(struct guest *g)

@@ -47,7 +47,7 @@ static inline void tap_result(bool ok, const char *name)
 		tap_result(ok, name ": " #err);			\
 	} while (0)
 
-static inline int put(const char *path, const char *value)
+static inline int file_put(const char *path, const char *value)
 {
 	int fd = open(path, O_WRONLY), ret, err;
 

@@ -450,7 +450,7 @@ static void test_unplug(struct guest *g)
 {
 	struct guest_queue q;
 
-	check(!put(SLOT "/alias", "back"), "change the alias");
+	check(!file_put(SLOT "/alias", "back"), "change the alias");
 	check(event_is(g, VBUS_EVENT_CHANGED, 5, VBUS_CLASS_NULL),
 	      "the VMM hears of it");
 	need(!guest_negotiate(g, 0) &&
@@ -463,7 +463,7 @@ static void test_unplug(struct guest *g)
 	refuse(symlink(DEV, LINK), EBUSY, "plug while unplugging");
 	refuse(rmdir(SLOT), EBUSY, "rmdir of the slot");
 	refuse(rmdir(DEV), EBUSY, "rmdir of the device");
-	refuse(put(DEV "/enable", "0"), EBUSY, "disable the device");
+	refuse(file_put(DEV "/enable", "0"), EBUSY, "disable the device");
 	check(!guest_transfer(&q, 1000), "the guest works on meanwhile");
 	guest_close_device(g);
 	check(file_reads(SLOT "/state", "empty"), "it lets go: empty");
@@ -553,10 +553,10 @@ int main(void)
 	struct guest_queue q[2];
 	struct guest g;
 
-	need(!mkdir(DEV, 0755) && !put(DEV "/queues", "2") &&
-	     !put(DEV "/enable", "1"), "make a device");
+	need(!mkdir(DEV, 0755) && !file_put(DEV "/queues", "2") &&
+	     !file_put(DEV "/enable", "1"), "make a device");
 	need(!mkdir(BUS, 0755) && !mkdir(SLOT, 0755) &&
-	     !put(SLOT "/alias", "front") && !symlink(DEV, LINK),
+	     !file_put(SLOT "/alias", "front") && !symlink(DEV, LINK),
 	     "plug it into a new bus");
 
 	test_open(&g);
