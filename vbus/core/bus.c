@@ -276,8 +276,7 @@ static void vbus_buses_drop(struct config_group *group,
 	mutex_lock(&vbus_buses_lock);
 	list_del(&bus->node);
 	mutex_unlock(&vbus_buses_lock);
-	if (bus->cdev_device)
-		vbus_node_remove(bus->cdev_device);
+	vbus_node_remove(bus->cdev_device);
 	config_item_put(item);
 }
 

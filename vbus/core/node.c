@@ -82,9 +82,11 @@ struct device *vbus_node_create(struct vbus_bus *bus)
 	return dev;
 }
 
+/* NULL is a node that was lost, see vbus_bus_set_access(). */
 void vbus_node_remove(struct device *node)
 {
-	device_unregister(node);
+	if (node)
+		device_unregister(node);
 }
 
 int vbus_node_init(void)
