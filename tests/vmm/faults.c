@@ -315,11 +315,13 @@ static const struct step device_steps[] = {
 static const struct step start_step =
 	STEP("device started", start_device, prepare_start);
 
-#define TRY(steps)						\
-	do {							\
-		for (unsigned int i = 0; i < ARRAY_SIZE(steps); i++)	\
-			try_step(&(steps)[i]);			\
-	} while (0)
+static void try_steps(const struct step *steps, size_t nr)
+{
+	size_t i;
+
+	for (i = 0; i < nr; i++)
+		try_step(&steps[i]);
+}
 
 int main(void)
 {
@@ -334,17 +336,17 @@ int main(void)
 	event_fd = eventfd(0, EFD_CLOEXEC);
 	need(!mkdir(DEV, 0755) && !mkdir(BUS, 0755) && !mkdir(SLOT, 0755),
 	     "make a device, a bus and a slot");
-	TRY(admin_steps);
+	try_steps(admin_steps, ARRAY_SIZE(admin_steps));
 	need(!file_put(DEV "/enable", "1"), "enable the device");
-	TRY(bus_steps);
+	try_steps(bus_steps, ARRAY_SIZE(bus_steps));
 	need(!symlink(DEV, LINK) && !guest_open(&g, "vmf"),
 	     "plug it and open the bus");
-	TRY(vmm_steps);
+	try_steps(vmm_steps, ARRAY_SIZE(vmm_steps));
 	need(!guest_add_memory(&g) && !guest_open_slot(&g, 0),
 	     "add memory and open the slot");
 	need(!guest_negotiate(&g, 0), "negotiate");
 	disable_queue();
-	TRY(device_steps);
+	try_steps(device_steps, ARRAY_SIZE(device_steps));
 	prepare_start();
 	try_step(&start_step);
 
