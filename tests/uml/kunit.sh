@@ -2,8 +2,9 @@
 # SPDX-License-Identifier: GPL-2.0
 #
 # Runs inside UML: load each suite module, print what the kernel said meanwhile.
-# Arguments are module names; without any, every built *_test.ko is one. The lines
-# between "vbus-kunit: begin" and "end" belong to one module; tests/lib/tap reads them.
+# Arguments are module names; without any, every built *_test.ko is one. On the
+# console the lines between "vbus-kunit: begin" and "end" belong to one module;
+# tests/lib/tap reads them there, where they survive the machine's death.
 
 if [ $# -eq 0 ]; then
 	for f in "$VBUS_MODDIR"/*_test.ko; do
