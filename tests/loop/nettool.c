@@ -153,6 +153,9 @@ static int send_pattern(int fd, const struct request *rq)
 		fill(&state, buf, BLOCK);
 		if (write_all(fd, buf, BLOCK))
 			return -1;
+		/* Background traffic leaves room for what it is background to. */
+		if (!rq->blocks)
+			usleep(20000);
 	}
 	/* The other end has seen and checked it all. */
 	return read_all(fd, &done, 1) || done != 'k' ? -1 : 0;
