@@ -45,6 +45,15 @@
 #endif
 #include <linux/vbus_ring.h>
 
+/*
+ * How far ahead lines are fetched: entries written with a prefetch for
+ * writing, which turns the wait for ownership of a line the peer has read
+ * into overlap, and entries to be read, which are there when the batch is.
+ * Measured; see "Cache lines" in Documentation/ring.rst.
+ */
+#define IOQ_WRITE_AHEAD		16
+#define IOQ_READ_AHEAD		8
+
 /* Both sides know it: chains complete in the order they were made. */
 #define IOQ_F_IN_ORDER		0x1U
 #define IOQ_F_ALL		IOQ_F_IN_ORDER
@@ -103,6 +112,10 @@ static inline size_t ioq_bytes(u32 size)
 {
 	return VBUS_RING_BYTES((size_t)size);
 }
+
+/* Entries per cache line, less one: a prefetch once a line is enough. */
+#define IOQ_DESC_LINE_MASK	3
+#define IOQ_COMP_LINE_MASK	7
 
 /* Control-word flag of an entry written at @pos; @mask is size - 1. */
 static __always_inline u64 ioq_phase(u32 pos, u32 mask)

@@ -207,6 +207,8 @@ static __always_inline void ioq_north_put(struct ioq_north *q, u64 addr,
 	u32 pos = q->desc_pos;
 	struct vbus_ring_desc *d = &q->desc[pos & q->mask];
 
+	if (!(pos & IOQ_DESC_LINE_MASK))
+		prefetchw(&q->desc[(pos + IOQ_WRITE_AHEAD) & q->mask]);
 	word |= ioq_phase(pos, q->mask);
 	WRITE_ONCE(d->addr, cpu_to_le64(addr));
 	if (pos == q->pub_pos)
@@ -406,6 +408,8 @@ static __always_inline bool ioq_north_next_batch(struct ioq_north *q)
 		ioq_north_break(q);
 		return false;
 	}
+	if (!(pos & IOQ_COMP_LINE_MASK))
+		prefetch(&q->comp[(pos + IOQ_READ_AHEAD) & q->mask]);
 	q->batch_end = q->tail + ahead + 1;
 	q->batch_len = len;
 	q->comp_pos = pos + 1;
@@ -460,6 +464,8 @@ static __always_inline void *ioq_north_get(struct ioq_north *q, u32 *len)
 		ioq_north_break(q);
 		return NULL;
 	}
+	if (!(pos & IOQ_COMP_LINE_MASK))
+		prefetch(&q->comp[(pos + IOQ_READ_AHEAD) & q->mask]);
 	q->comp_pos = pos + 1;
 	q->tail++;
 	q->room += s->slots;

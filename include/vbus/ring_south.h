@@ -210,6 +210,27 @@ static __always_inline int ioq_south_seg(struct ioq_seg *segs,
 	return 0;
 }
 
+/* A chain of one direct segment: the common case, without the sums. */
+static __always_inline int ioq_south_single(struct ioq_seg *segs,
+					    struct ioq_chain *c, u32 id,
+					    u64 addr, u64 word)
+{
+	u32 len = ioq_word_len(word), write = !!(word & VBUS_RING_WRITE);
+
+	if (unlikely(!len || addr + (len - 1) < addr))
+		return -EPROTO;
+	segs->addr = addr;
+	segs->len = len;
+	segs->write = write;
+	c->id = id;
+	c->nr_out = !write;
+	c->nr_in = write;
+	c->out_len = write ? 0 : len;
+	c->in_len = write ? len : 0;
+	c->slots = 1;
+	return 0;
+}
+
 /* Bring the table in piece by piece; what was checked is what was copied. */
 static __always_inline int ioq_south_table(struct ioq_seg *segs, u32 max,
 					   struct ioq_chain *c, u64 addr,
@@ -268,6 +289,7 @@ static __always_inline int ioq_south_get(struct ioq_south *q,
 	struct vbus_ring_desc *d;
 	u64 addr, head, word;
 	int err;
+	u32 id;
 
 	if (unlikely(q->broken))
 		return -EPROTO;
@@ -276,13 +298,27 @@ static __always_inline int ioq_south_get(struct ioq_south *q,
 	word = le64_to_cpu(virt_load_acquire(&d->ctl));
 	if (!ioq_written(word, pos, mask))
 		return 0;
+	if (!(pos & IOQ_DESC_LINE_MASK))
+		prefetch(&q->desc[(pos + IOQ_READ_AHEAD) & mask]);
 	head = word;
-	*c = (struct ioq_chain){ .id = ioq_word_id(word) };
-	if (unlikely(c->id > mask || q->fetched - q->done > mask))
+	id = ioq_word_id(word);
+	if (unlikely(id > mask || q->fetched - q->done > mask))
 		return ioq_south_break(q, -EPROTO);
-	if (q->flags & IOQ_F_IN_ORDER &&
-	    unlikely(c->id != (q->fetched & mask)))
+	if (q->flags & IOQ_F_IN_ORDER && unlikely(id != (q->fetched & mask)))
 		return ioq_south_break(q, -EPROTO);
+	if (likely(!(word & VBUS_RING_FLAGS_MASK &
+		     ~(VBUS_RING_AVAIL | VBUS_RING_WRITE)))) {
+		addr = le64_to_cpu(READ_ONCE(d->addr));
+		if (unlikely(!max))
+			return ioq_south_break(q, -E2BIG);
+		err = ioq_south_single(segs, c, id, addr, word);
+		if (unlikely(err))
+			return ioq_south_break(q, err);
+		q->desc_pos = pos + 1;
+		q->fetched++;
+		return 1;
+	}
+	*c = (struct ioq_chain){ .id = id };
 
 	for (;;) {
 		addr = le64_to_cpu(READ_ONCE(d->addr));
@@ -360,6 +396,8 @@ static __always_inline void ioq_south_complete(struct ioq_south *q, u32 id,
 	u32 pos = q->comp_pos;
 	u64 word;
 
+	if (!(pos & IOQ_COMP_LINE_MASK))
+		prefetchw(&q->comp[(pos + IOQ_WRITE_AHEAD) & q->mask]);
 	word = len | (u64)id << VBUS_RING_ID_SHIFT | ioq_phase(pos, q->mask);
 	if (pos == q->pub_pos)
 		q->first = word;
