@@ -7,6 +7,7 @@
  * without queues and then make some themselves.
  */
 #include <linux/cpumask.h>
+#include <linux/dma-mapping.h>
 #include <linux/io.h>
 #include <linux/module.h>
 #include "../vbus-proxy/proxy_priv.h"
@@ -421,7 +422,22 @@ static void test_failing_allocation(struct kunit *test)
 			break;
 	}
 	KUNIT_EXPECT_EQ(test, err, 0);
-	KUNIT_EXPECT_GT(test, n, 3 * FAKE_QUEUES);
+	KUNIT_EXPECT_GT(test, n, 2 * FAKE_QUEUES);
+	fake_unregister(fake, false);
+}
+
+/* No memory where the device can reach it. */
+static void test_no_dma(struct kunit *test)
+{
+	struct fake_dev *fake = bound(test);
+
+	fake_set32(fake, VBUS_REG_QUEUE(0) + VBUS_QREG_SIZE_MAX, 1024);
+	fake->vdev.dev.coherent_dma_mask = 0xfff;
+	KUNIT_EXPECT_EQ(test, -ENOMEM, fake_start_queues(fake, 2, 0));
+	again(fake);
+	fake->vdev.dev.coherent_dma_mask = DMA_BIT_MASK(64);
+	KUNIT_EXPECT_EQ(test, 0, fake_start_queues(fake, 2, 0));
+	KUNIT_EXPECT_EQ(test, vproxy_queue(&fake->vdev, 0)->size, 1024);
 	fake_unregister(fake, false);
 }
 
@@ -438,6 +454,7 @@ static struct kunit_case proxy_queue_cases[] = {
 	KUNIT_CASE(test_broken),
 	KUNIT_CASE(test_failing_access),
 	KUNIT_CASE(test_failing_allocation),
+	KUNIT_CASE(test_no_dma),
 	{}
 };
 
