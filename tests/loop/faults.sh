@@ -11,4 +11,4 @@ for dir in failslab fail_page_alloc fail_usercopy; do
 	[ -e $dir/ignore-gfp-wait ] && echo N > $dir/ignore-gfp-wait
 	[ -e $dir/min-order ] && echo 0 > $dir/min-order
 done
-exec "$VBUS_TOP/build/vmm/faults"
+exec "$VBUS_BUILD/vmm/faults"
