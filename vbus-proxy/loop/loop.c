@@ -145,7 +145,10 @@ static void loop_free_vectors(struct vproxy_device *vdev)
 	struct loop_dev *ldev = to_loop_dev(vdev);
 	unsigned int i;
 
-	/* Unbinding waits for calls that run. */
+	/*
+	 * Unbinding waits for calls that run.  A connection that is cut already
+	 * refuses it, but its model has stopped: no call runs or comes.
+	 */
 	for (i = 0; i < ldev->nr_vectors; i++)
 		vbus_conn_set_irq_fn(ldev->conn, i, NULL, NULL);
 	kfree(ldev->vectors);
