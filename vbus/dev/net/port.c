@@ -44,7 +44,7 @@ static int vdm_net_open(struct net_device *ndev)
 	return 0;
 }
 
-/* The core clears IFF_UP and waits for polls in flight; see vdm_net_tx_poll(). */
+/* Polls in flight have ended or seen it coming; see vdm_net_tx_deliver(). */
 static int vdm_net_close(struct net_device *ndev)
 {
 	vdm_net_set_link(ndev, false);

@@ -347,10 +347,11 @@ static void vdm_net_tx_deliver(struct vdm_net_pair *pair, struct sk_buff *skb,
 	struct net_device *ndev = pair->ndev;
 
 	/*
-	 * Going down, the core clears this and waits for a grace period; poll
-	 * is an RCU read-side section, so nothing is delivered after that.
+	 * Going down, the stack clears this and waits for a grace period before
+	 * it calls ndo_stop; poll is an RCU read-side section, so nothing is
+	 * delivered after that.
 	 */
-	if (unlikely(!(READ_ONCE(ndev->flags) & IFF_UP))) {
+	if (unlikely(!netif_running(ndev))) {
 		sums->v[VDM_NET_TX_DROP_DOWN]++;
 		dev_kfree_skb_any(skb);
 		return;
