@@ -10,6 +10,7 @@
 #include <linux/module.h>
 #include <linux/rtnetlink.h>
 #include <net/net_namespace.h>
+#include "fault.h"
 #include "net_guest.h"
 
 #define DEV	"devices/net.kt0/"
@@ -149,6 +150,43 @@ static void dm_ifname(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, -EINVAL, net_guest_write(text, "1"));
 	snprintf(text, sizeof(text), "rmdir %s", longest);
 	KUNIT_EXPECT_EQ(test, 0, net_guest_shell(text));
+}
+
+/*
+ * Each allocation of enable fails in turn: nothing is left behind.  Ours come
+ * first; of register_netdev()'s, which takes a second each and has its own ideas
+ * of an errno, some are enough.
+ */
+#define DM_NOMEM	32
+
+static void dm_nomem(struct kunit *test)
+{
+	unsigned int n, failed = 0;
+	char text[8];
+	int ret;
+
+	fault_setup(test);
+	KUNIT_ASSERT_EQ(test, 0, net_guest_shell("mkdir devices/net.kt0"));
+	KUNIT_ASSERT_EQ(test, 0, attr_set("ifname", "vkt0"));
+	for (n = 1; n < DM_NOMEM; n++) {
+		fault_arm(n);
+		ret = attr_set("enable", "1");
+		if (!fault_disarm())
+			break;
+		KUNIT_ASSERT_EQ(test, 0, net_guest_read(DEV "enable", text,
+							sizeof(text)));
+		KUNIT_EXPECT_EQ(test, text[0], ret ? '0' : '1');
+		if (!ret) {
+			KUNIT_ASSERT_EQ(test, 0, attr_set("enable", "0"));
+			continue;
+		}
+		failed++;
+		KUNIT_EXPECT_PTR_EQ(test, NULL, (void *)
+				    __dev_get_by_name(&init_net, "vkt0"));
+	}
+	KUNIT_EXPECT_GT(test, failed, 5U);
+	KUNIT_EXPECT_EQ(test, 0, attr_set("enable", "1"));
+	KUNIT_EXPECT_EQ(test, 0, attr_set("enable", "0"));
 }
 
 static void dm_features(struct kunit *test)
@@ -398,6 +436,7 @@ static void dm_exit(struct kunit *test)
 static struct kunit_case dm_cases[] = {
 	KUNIT_CASE(dm_attributes),
 	KUNIT_CASE(dm_ifname),
+	KUNIT_CASE(dm_nomem),
 	KUNIT_CASE(dm_features),
 	KUNIT_CASE(dm_config),
 	KUNIT_CASE(dm_queues),
