@@ -111,6 +111,7 @@ static void test_bad_table(void **state)
 	struct ioq_chain c;
 	unsigned int i, j, k;
 	struct pair p;
+	int ret;
 
 	(void)state;
 	for (i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
@@ -123,8 +124,9 @@ static void test_bad_table(void **state)
 			}
 			t[places[k]].addr = cpu_to_le64(bad[i].addr);
 			t[places[k]].ctl = cpu_to_le64(bad[i].word);
-			assert_int_equal(ioq_north_add_indirect(&p.n,
-				PAIR_TABLES, 24, 24, &p), 0);
+			ret = ioq_north_add_indirect(&p.n, PAIR_TABLES, 24, 24,
+						     &p);
+			assert_int_equal(ret, 0);
 			ioq_north_publish(&p.n);
 			if (ioq_south_get(&p.s, segs, 24, &c, pair_copy, &p) !=
 			    -EPROTO)
@@ -291,16 +293,16 @@ static void scribble(u32 size, u32 flags, u64 *random, u32 steps)
 
 		for (i = 0; i < 1 + pair_random(random) % 3; i++) {
 			u32 n = 1 + pair_random(random) % 3;
+			void *cookie = cookie_of(out);
 
 			for (word = 0; word < n; word++)
 				segs[word] = (struct ioq_seg){
 					PAIR_TABLES, 32, word > 0 };
 			if (!(pair_random(random) % 4))
 				ret = ioq_north_add_indirect(&p.n, PAIR_TABLES,
-					2, 1, cookie_of(out));
+							     2, 1, cookie);
 			else
-				ret = ioq_north_add(&p.n, segs, n,
-						    cookie_of(out));
+				ret = ioq_north_add(&p.n, segs, n, cookie);
 			out += !ret;
 		}
 		ioq_north_publish(&p.n);
