@@ -14,9 +14,12 @@
 struct ioq_north_slot {
 	void *cookie;
 	u32 in_len;		/* bytes south may report as written */
-	u16 slots;
-	u16 next;		/* next free id */
+	u32 slots;
 };
+
+/* Beside IOQ_F_*: the queue is broken, and its chains are being taken back. */
+#define IOQ_N_BROKEN		0x80U
+#define IOQ_N_DETACHING		0x40U
 
 /**
  * struct ioq_north - north's handle of one ring; fields are private
@@ -29,17 +32,20 @@ struct ioq_north {
 	struct vbus_ring_desc *desc;
 	__le64 *comp;
 	struct ioq_north_slot *slot;
+	u16 *ids;		/* out of order: free ids from [outstanding] on */
 	u64 first;		/* withheld control word of the batch */
-	u32 desc_pos;		/* next slot to fill */
-	u32 pub_pos;		/* south may see what is before it */
-	u32 comp_pos;		/* next completion to read */
+	/*
+	 * Neighbours are written by the same operation: a compiler that loads two
+	 * of them at once must not find them in two pending stores.
+	 */
+	u32 desc_pos;		/* add: next slot to fill */
+	u32 head;		/* add: chains added */
+	u32 comp_pos;		/* get: next completion to read */
+	u32 tail;		/* get: chains handed back */
 	u32 room;		/* slots not held by outstanding chains */
-	u32 head;		/* chains added */
-	u32 tail;		/* chains handed back */
-	u32 free;		/* out of order: first free id */
+	u32 pub_pos;		/* south may see what is before it */
 	u16 mask;
-	u8 flags;
-	u8 broken;
+	u8 flags;		/* IOQ_F_*, IOQ_N_* */
 	/* not touched by every operation: */
 	struct vbus_ring_events *ev;
 	u32 kicked;		/* pub_pos at the last kick decision */
@@ -55,7 +61,7 @@ struct ioq_north {
  */
 static inline size_t ioq_north_state_bytes(u32 size)
 {
-	return size * sizeof(struct ioq_north_slot);
+	return size * (sizeof(struct ioq_north_slot) + sizeof(u16));
 }
 
 /**
@@ -97,6 +103,7 @@ static inline int ioq_north_init_at(struct ioq_north *q, void *area, u32 size,
 	q->desc = desc;
 	q->comp = comp;
 	q->slot = state;
+	q->ids = (u16 *)(q->slot + size);
 	q->ev = area;
 	q->ev->signal_event = cpu_to_le32(pos->chain);
 	q->ev->kick_event = cpu_to_le32(pos->desc);
@@ -111,7 +118,7 @@ static inline int ioq_north_init_at(struct ioq_north *q, void *area, u32 size,
 	q->tail = pos->chain;
 	q->batch_end = pos->chain;
 	for (i = 0; i < size; i++)
-		q->slot[i].next = (i + 1) & mask;
+		q->ids[i] = i;
 	return 0;
 }
 
@@ -136,7 +143,7 @@ static inline int ioq_north_init(struct ioq_north *q, void *area, u32 size,
 /* From here on the queue moves nothing any more; no room, no completions. */
 static inline void ioq_north_break(struct ioq_north *q)
 {
-	q->broken = 1;
+	q->flags |= IOQ_N_BROKEN;
 	q->room = 0;
 }
 
@@ -148,7 +155,7 @@ static inline void ioq_north_break(struct ioq_north *q)
  */
 static inline bool ioq_north_broken(const struct ioq_north *q)
 {
-	return q->broken;
+	return q->flags & IOQ_N_BROKEN;
 }
 
 /**
@@ -185,9 +192,9 @@ static __always_inline u32 ioq_north_take_id(struct ioq_north *q, u32 slots,
 		id = q->head & q->mask;
 		s = &q->slot[id];
 	} else {
-		id = q->free;
+		/* An array, since in a list each id waits for the one before. */
+		id = q->ids[q->head - q->tail];
 		s = &q->slot[id];
-		q->free = s->next;
 	}
 	s->cookie = cookie;
 	s->in_len = in_len;
@@ -221,7 +228,7 @@ static __always_inline void ioq_north_put(struct ioq_north *q, u64 addr,
 /* Why a chain of @n slots cannot be added. */
 static inline int ioq_north_refuse(const struct ioq_north *q, u32 n)
 {
-	if (q->broken)
+	if (ioq_north_broken(q))
 		return -EIO;
 	if (!n || n > (u32)q->mask + 1)
 		return -EINVAL;
@@ -381,10 +388,13 @@ static __always_inline bool ioq_north_pending(const struct ioq_north *q)
 {
 	u64 word;
 
-	if (unlikely(q->broken))
-		return false;
-	if (q->tail != q->batch_end && q->flags & IOQ_F_IN_ORDER)
-		return true;
+	/* Neither is the case where it must be quick. */
+	if (q->flags) {
+		if (ioq_north_broken(q))
+			return false;
+		if (q->tail != q->batch_end)
+			return true;
+	}
 	word = le64_to_cpu(READ_ONCE(q->comp[q->comp_pos & q->mask]));
 	return ioq_written(word, q->comp_pos, q->mask);
 }
@@ -447,10 +457,9 @@ static __always_inline void *ioq_north_get(struct ioq_north *q, u32 *len)
 	u32 id, pos = q->comp_pos;
 	u64 word;
 
-	if (unlikely(q->broken))
-		return NULL;
-	if (q->flags & IOQ_F_IN_ORDER)
-		return ioq_north_get_in_order(q, len);
+	if (q->flags)
+		return ioq_north_broken(q) ? NULL :
+					     ioq_north_get_in_order(q, len);
 	/* Barrier B: pairs with the store-release in ioq_south_publish(). */
 	word = le64_to_cpu(virt_load_acquire(&q->comp[pos & q->mask]));
 	if (!ioq_written(word, pos, q->mask))
@@ -470,8 +479,7 @@ static __always_inline void *ioq_north_get(struct ioq_north *q, u32 *len)
 	q->tail++;
 	q->room += s->slots;
 	s->slots = 0;
-	s->next = q->free;
-	q->free = id;
+	q->ids[q->head - q->tail] = id;
 	*len = ioq_word_len(word);
 	return s->cookie;
 }
@@ -516,8 +524,8 @@ static inline void *ioq_north_detach(struct ioq_north *q)
 
 	ioq_north_break(q);
 	/* batch_end is of no other use on a broken queue: it is our cursor. */
-	if (q->broken == 1) {
-		q->broken = 2;
+	if (!(q->flags & IOQ_N_DETACHING)) {
+		q->flags |= IOQ_N_DETACHING;
 		q->batch_end = 0;
 	}
 	for (i = q->batch_end; i <= q->mask; i++) {
