@@ -347,6 +347,7 @@ static struct kunit_suite net_hdr_suite = {
 	.name = "vbus_net_hdr",
 	.test_cases = net_hdr_cases,
 };
+
 kunit_test_suite(net_hdr_suite);
 
 MODULE_DESCRIPTION("Suite of the guest network driver's frame header");
