@@ -60,6 +60,9 @@ static int vbus_bus_open(struct inode *inode, struct file *file)
 		ret = PTR_ERR(vf->session);
 		if (ret == -EBUSY)
 			vbus_bus_err(bus, "open already; one VMM at a time\n");
+		/* It was found, but its rmdir has overtaken us. */
+		if (ret == -ENOENT)
+			ret = -ENODEV;
 		goto err_mem;
 	}
 

@@ -4,6 +4,9 @@
  *
  * Locks, in the order they are taken:
  *
+ *	su_mutex	mutex of our configfs subsystem. configfs holds it
+ *			while items are made and taken out of the tree, and
+ *			vbus_item_pin() does.
  *	bus->lock	mutex. The bus's session, what is plugged in which slot,
  *			pending events. Held across connect and disconnect.
  *	  dev->lock	mutex. Enabled state, class attributes, list of slots.
@@ -21,11 +24,14 @@
  * The data path (kick, signal, guest memory) takes none of these: vectors,
  * doorbells and the running flag of a queue are published under RCU.
  *
+ * User memory is never touched under any of these: a page whose fault does not
+ * return would hold up everybody else.
+ *
  * References: a connection holds its slot and its bus until it is freed, and
- * its device while it is connected.  A plugged device is held by its slot; the
- * symlink makes configfs refuse its rmdir.  While an unplug waits for the guest
- * the link is gone, so slot and device are pinned by configfs_depend_item().
- * An open bus is pinned the same way.
+ * its device while it is connected.  A plugged device is held and pinned
+ * (vbus_item_pin(): rmdir answers EBUSY) by its slot, from before the link exists
+ * until the guest has let go.  While an unplug waits for the guest the slot is
+ * pinned too, as is an open bus.
  */
 #ifndef _VBUS_CORE_H
 #define _VBUS_CORE_H
@@ -244,6 +250,9 @@ static inline struct vbus_slot *to_vbus_slot(struct config_item *item)
 	return container_of(item, struct vbus_slot, item);
 }
 
+/* main.c */
+int vbus_item_pin(struct config_item *item);
+
 /* model.c */
 struct vbus_model *vbus_model_get(const char *name);
 void vbus_model_put(struct vbus_model *model);
@@ -280,6 +289,7 @@ struct vbus_session *vbus_session_open_bus(struct vbus_bus *bus,
 					   const struct vbus_session_ops *ops,
 					   void *priv);
 void vbus_session_post(struct vbus_slot *slot, u32 type);
+void vbus_session_withdraw(struct vbus_slot *slot, u32 type);
 void vbus_session_requeue(struct vbus_session *session,
 			  const struct vbus_event *ev);
 
@@ -304,12 +314,27 @@ void vbus_conn_signal(struct vbus_conn *conn, u32 vector);
 /* doorbell.c */
 void vbus_doorbell_unbind(struct vbus_conn_queue *cq);
 
-/* attr.c: callers hold conn->lock */
-int vbus_conn_get_attr(struct vbus_conn *conn, struct vbus_dev_attr *attr);
+/* attr.c: values in kernel memory; callers hold conn->lock */
+
+/* Largest value: the config space, or the names of the counters. */
+#define VBUS_ATTR_MAX	4096
+
+/**
+ * union vbus_attr_value - a value that a caller may set
+ * @run: VBUS_STATE_RUN
+ * @device: VBUS_STATE_DEVICE
+ * @queue: VBUS_STATE_QUEUE()
+ */
+union vbus_attr_value {
+	u32 run;
+	struct vbus_state_device device;
+	struct vbus_state_queue queue;
+};
+
+int vbus_conn_get_attr(struct vbus_conn *conn, u32 group, u32 attr, void *buf);
 int vbus_conn_set_attr(struct vbus_conn *conn,
-		       const struct vbus_dev_attr *attr);
-int vbus_conn_has_attr(struct vbus_conn *conn,
-		       const struct vbus_dev_attr *attr);
+		       const struct vbus_dev_attr *attr,
+		       const union vbus_attr_value *value, int fault);
 
 /* ioctl.c */
 long vbus_bus_ioctl(struct vbus_session *session, unsigned int cmd,

@@ -19,6 +19,30 @@ struct configfs_subsystem vbus_subsys = {
 	.su_mutex = __MUTEX_INITIALIZER(vbus_subsys.su_mutex),
 };
 
+/*
+ * Pin an item against rmdir, which may be under way: configfs takes an item out
+ * of its group under su_mutex, and an item without a group must not be handed to
+ * configfs_depend_item_unlocked().
+ *
+ * That function is told that the call comes from our own subsystem, which stays
+ * registered as long as we run.  Else it would lock configfs' root directory, and
+ * that must not be done inside a callback of another subsystem (vbus-loop's
+ * mkdir): the directory it was called for is locked, and root comes before that.
+ *
+ * Context: may sleep; not from our own make and drop callbacks.
+ * Return: 0, to be undone with configfs_undepend_item(); -ENOENT: too late.
+ */
+int vbus_item_pin(struct config_item *item)
+{
+	int ret = -ENOENT;
+
+	mutex_lock(&vbus_subsys.su_mutex);
+	if (item->ci_group)
+		ret = configfs_depend_item_unlocked(&vbus_subsys, item);
+	mutex_unlock(&vbus_subsys.su_mutex);
+	return ret;
+}
+
 static struct config_group vbus_devices_group;
 static struct config_group vbus_buses_group;
 

@@ -25,14 +25,26 @@ void vbus_session_post(struct vbus_slot *slot, u32 type)
 
 	pending = &session->pending[slot->nr];
 	if (type == VBUS_EVENT_REMOVED && *pending & BIT(VBUS_EVENT_ADDED)) {
-		*pending &= ~(BIT(VBUS_EVENT_ADDED) | BIT(VBUS_EVENT_CHANGED));
-		if (!*pending)
-			__clear_bit(slot->nr, session->slots);
+		vbus_session_withdraw(slot, VBUS_EVENT_ADDED);
+		vbus_session_withdraw(slot, VBUS_EVENT_CHANGED);
 		return;
 	}
 	*pending |= BIT(type);
 	__set_bit(slot->nr, session->slots);
 	session->ops->event_pending(session->priv);
+}
+
+/* Forget an event that is no longer true. */
+void vbus_session_withdraw(struct vbus_slot *slot, u32 type)
+{
+	struct vbus_session *session = slot->bus->session;
+
+	lockdep_assert_held(&slot->bus->lock);
+	if (!session)
+		return;
+	session->pending[slot->nr] &= ~BIT(type);
+	if (!session->pending[slot->nr])
+		__clear_bit(slot->nr, session->slots);
 }
 
 /* Put back an event that could not be handed over. */
@@ -117,14 +129,8 @@ struct vbus_session *vbus_session_open_bus(struct vbus_bus *bus,
 	session->priv = priv;
 	INIT_LIST_HEAD(&session->conns);
 
-	/*
-	 * From here rmdir of the bus answers EBUSY.  This subsystem stays
-	 * registered as long as we run, so nothing needs the lock on the root
-	 * directory that configfs takes for a caller from elsewhere, and that
-	 * must not be taken inside a configfs callback: the directory it was
-	 * called for is locked, and root comes before that.
-	 */
-	ret = configfs_depend_item_unlocked(&vbus_subsys, &bus->group.cg_item);
+	/* From here rmdir of the bus answers EBUSY. */
+	ret = vbus_item_pin(&bus->group.cg_item);
 	if (ret)
 		goto err_free;
 

@@ -92,6 +92,13 @@ static int vbus_slot_allow_link(struct config_item *src,
 		return -EINVAL;
 	}
 	dev = to_vbus_device(target);
+	/*
+	 * configfs makes the target busy only after this function, so an rmdir
+	 * could overtake us: pin it for as long as it is plugged.
+	 */
+	ret = vbus_item_pin(target);
+	if (ret)
+		return ret;
 
 	mutex_lock(&slot->bus->lock);
 	if (slot->dev) {
@@ -108,6 +115,8 @@ static int vbus_slot_allow_link(struct config_item *src,
 	vbus_session_post(slot, VBUS_EVENT_ADDED);
 unlock:
 	mutex_unlock(&slot->bus->lock);
+	if (ret)
+		configfs_undepend_item(target);
 	return ret;
 }
 
@@ -121,18 +130,16 @@ void vbus_slot_detach(struct vbus_slot *slot)
 
 	lockdep_assert_held(&slot->bus->lock);
 	slot->dev = NULL;
-	if (!slot->unplugging) {
-		vbus_device_unplug(dev, slot);
-		return;
-	}
-
+	vbus_session_withdraw(slot, VBUS_EVENT_UNPLUG);
 	/* Unpin last: from there on rmdir may come, and finds nothing plugged. */
-	slot->unplugging = false;
 	config_item_get(&dev->item);
 	vbus_device_unplug(dev, slot);
 	configfs_undepend_item(&dev->item);
-	configfs_undepend_item(&slot->item);
 	config_item_put(&dev->item);
+	if (slot->unplugging) {
+		slot->unplugging = false;
+		configfs_undepend_item(&slot->item);
+	}
 }
 
 static void vbus_slot_drop_link(struct config_item *src,
@@ -149,16 +156,11 @@ static void vbus_slot_drop_link(struct config_item *src,
 	}
 
 	/*
-	 * Both items exist and their subsystem is ours, so pinning can't fail;
-	 * should it all the same, taking the device away by force is the only
-	 * safe answer.
+	 * The slot's directory is locked while a link in it is removed, so it is
+	 * there and pinning can't fail; should it all the same, taking the device
+	 * away by force is the only safe answer.
 	 */
 	ret = configfs_depend_item_unlocked(&vbus_subsys, &slot->item);
-	if (!ret) {
-		ret = configfs_depend_item_unlocked(&vbus_subsys, target);
-		if (ret)
-			configfs_undepend_item(&slot->item);
-	}
 	if (WARN_ON_ONCE(ret)) {
 		vbus_conn_disconnect(slot->conn);
 		vbus_slot_detach(slot);
