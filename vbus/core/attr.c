@@ -2,17 +2,13 @@
 /*
  * Attribute groups of a device fd: INFO, CONFIG, STATE, STATS.
  *
- * Callers hold conn->lock and have checked that the connection lives.  A get
- * first makes the value in kernel memory, then hands it over whole.
+ * Callers hold conn->lock and have checked that the connection lives.  Values are
+ * in kernel memory: ioctl.c copies them from and to the caller without the lock.
  */
 #include <linux/module.h>
 #include <linux/nospec.h>
 #include <linux/slab.h>
-#include <linux/uaccess.h>
 #include "core.h"
-
-/* Largest value: the config space, or the names of the counters. */
-#define VBUS_ATTR_MAX	4096
 
 /* Fills @buf; returns the value's size or errno. */
 typedef int (*vbus_attr_get_t)(struct vbus_conn *conn, u32 attr, void *buf);
@@ -210,38 +206,33 @@ static int vbus_state_set_run(struct vbus_conn *conn, u32 run)
 	return ret;
 }
 
-/* Read a value of exactly @size bytes from the caller. */
-static int vbus_attr_fetch(const struct vbus_dev_attr *attr, void *value,
-			   size_t size)
+/* Is the value the caller gave as long as it must be, and could it be read? */
+static int vbus_attr_check(const struct vbus_dev_attr *attr, size_t size,
+			   int fault)
 {
-	if (attr->length != size)
-		return -EINVAL;
-	return copy_from_user(value, u64_to_user_ptr(attr->addr), size) ?
-	       -EFAULT : 0;
+	return attr->length != size ? -EINVAL : fault;
 }
 
 static int vbus_state_set(struct vbus_conn *conn,
-			  const struct vbus_dev_attr *attr)
+			  const struct vbus_dev_attr *attr,
+			  const union vbus_attr_value *value, int fault)
 {
-	struct vbus_state_device device;
-	struct vbus_state_queue queue;
 	struct vbus_conn_queue *cq;
 	int ret;
-	u32 run;
 
 	if (attr->attr == VBUS_STATE_RUN) {
-		ret = vbus_attr_fetch(attr, &run, sizeof(run));
-		return ret ?: vbus_state_set_run(conn, run);
+		ret = vbus_attr_check(attr, sizeof(value->run), fault);
+		return ret ?: vbus_state_set_run(conn, value->run);
 	}
 	if (attr->attr == VBUS_STATE_DEVICE) {
-		ret = vbus_attr_fetch(attr, &device, sizeof(device));
-		return ret ?: vbus_state_set_device(conn, &device);
+		ret = vbus_attr_check(attr, sizeof(value->device), fault);
+		return ret ?: vbus_state_set_device(conn, &value->device);
 	}
 	cq = vbus_state_queue(conn, attr->attr);
 	if (!cq)
 		return -ENXIO;
-	ret = vbus_attr_fetch(attr, &queue, sizeof(queue));
-	return ret ?: vbus_state_set_queue(conn, cq, &queue);
+	ret = vbus_attr_check(attr, sizeof(value->queue), fault);
+	return ret ?: vbus_state_set_queue(conn, cq, &value->queue);
 }
 
 static vbus_attr_get_t vbus_attr_getter(u32 group)
@@ -259,53 +250,32 @@ static vbus_attr_get_t vbus_attr_getter(u32 group)
 	return NULL;
 }
 
-int vbus_conn_get_attr(struct vbus_conn *conn, struct vbus_dev_attr *attr)
+/* @buf has VBUS_ATTR_MAX bytes. Returns the value's size, or errno. */
+int vbus_conn_get_attr(struct vbus_conn *conn, u32 group, u32 attr, void *buf)
+{
+	vbus_attr_get_t get = vbus_attr_getter(group);
+
+	return get ? get(conn, attr, buf) : -ENXIO;
+}
+
+/* @value was read from the caller, as far as @fault is 0. */
+int vbus_conn_set_attr(struct vbus_conn *conn, const struct vbus_dev_attr *attr,
+		       const union vbus_attr_value *value, int fault)
 {
 	vbus_attr_get_t get = vbus_attr_getter(attr->group);
-	u64 room = attr->length;
 	void *buf;
 	int ret;
 
-	if (!get)
-		return -ENXIO;
-	buf = kzalloc(VBUS_ATTR_MAX, GFP_KERNEL);
-	if (!buf)
-		return -ENOMEM;
-
-	ret = get(conn, attr->attr, buf);
-	if (ret < 0)
-		goto free;
-	attr->length = ret;
-	if (room < ret)
-		ret = -ENOSPC;
-	else
-		ret = copy_to_user(u64_to_user_ptr(attr->addr), buf, ret) ?
-		      -EFAULT : 0;
-free:
-	kfree(buf);
-	return ret;
-}
-
-int vbus_conn_set_attr(struct vbus_conn *conn, const struct vbus_dev_attr *attr)
-{
 	if (attr->group == VBUS_GROUP_STATE)
-		return vbus_state_set(conn, attr);
-	return vbus_conn_has_attr(conn, attr) ?: -EPERM;
-}
-
-/* 0 or -ENXIO, whatever state the device is in. */
-int vbus_conn_has_attr(struct vbus_conn *conn, const struct vbus_dev_attr *attr)
-{
-	vbus_attr_get_t get = vbus_attr_getter(attr->group);
-	void *buf;
-	int ret;
-
+		return vbus_state_set(conn, attr, value, fault);
 	if (!get)
 		return -ENXIO;
+
+	/* Read-only, if it exists at all. */
 	buf = kzalloc(VBUS_ATTR_MAX, GFP_KERNEL);
 	if (!buf)
 		return -ENOMEM;
 	ret = get(conn, attr->attr, buf);
 	kfree(buf);
-	return ret == -ENXIO ? ret : 0;
+	return ret == -ENXIO ? ret : -EPERM;
 }

@@ -9,6 +9,7 @@
 #include <linux/file.h>
 #include <linux/fs.h>
 #include <linux/module.h>
+#include <linux/slab.h>
 #include <linux/uaccess.h>
 #include "core.h"
 
@@ -210,64 +211,92 @@ static long vbus_ioctl_set_doorbell(struct vbus_conn *conn,
 				      arg->doorbell.fd);
 }
 
-/* Run @fn under conn->lock, if the device is still there. */
-static long vbus_conn_locked(struct vbus_conn *conn, struct vbus_dev_attr *attr,
-			     int (*fn)(struct vbus_conn *conn,
-				       struct vbus_dev_attr *attr))
+static long vbus_ioctl_reset(struct vbus_conn *conn, union vbus_arg *arg,
+			     void __user *uarg)
 {
-	int ret;
+	int ret = -ENODEV;
 
 	mutex_lock(&conn->lock);
-	ret = conn->connected ? fn(conn, attr) : -ENODEV;
+	if (conn->connected) {
+		vbus_conn_reset(conn);
+		ret = 0;
+	}
 	mutex_unlock(&conn->lock);
 	return ret;
 }
 
-static int vbus_do_reset(struct vbus_conn *conn, struct vbus_dev_attr *attr)
+/* The value in kernel memory, and its size or errno. */
+static int vbus_fetch_attr(struct vbus_conn *conn,
+			   const struct vbus_dev_attr *attr, void *buf)
 {
-	vbus_conn_reset(conn);
-	return 0;
-}
+	int ret = -ENODEV;
 
-static long vbus_ioctl_reset(struct vbus_conn *conn, union vbus_arg *arg,
-			     void __user *uarg)
-{
-	return vbus_conn_locked(conn, NULL, vbus_do_reset);
+	mutex_lock(&conn->lock);
+	if (conn->connected)
+		ret = vbus_conn_get_attr(conn, attr->group, attr->attr, buf);
+	mutex_unlock(&conn->lock);
+	return ret;
 }
 
 static long vbus_ioctl_get_attr(struct vbus_conn *conn, union vbus_arg *arg,
 				void __user *uarg)
 {
 	struct vbus_dev_attr __user *uattr = uarg;
-	long ret;
+	struct vbus_dev_attr *attr = &arg->attr;
+	u64 length;
+	void *buf;
+	int ret;
 
-	ret = vbus_conn_locked(conn, &arg->attr, vbus_conn_get_attr);
-	if ((!ret || ret == -ENOSPC) &&
-	    put_user(arg->attr.length, &uattr->length))
+	buf = kzalloc(VBUS_ATTR_MAX, GFP_KERNEL);
+	if (!buf)
+		return -ENOMEM;
+	ret = vbus_fetch_attr(conn, attr, buf);
+	if (ret < 0)
+		goto free;
+
+	/* A buffer that is too small learns the size, too. */
+	length = ret;
+	ret = attr->length < length ? -ENOSPC : 0;
+	if (!ret && copy_to_user(u64_to_user_ptr(attr->addr), buf, length))
 		ret = -EFAULT;
+	if (ret != -EFAULT && put_user(length, &uattr->length))
+		ret = -EFAULT;
+free:
+	kfree(buf);
 	return ret;
-}
-
-static int vbus_do_set_attr(struct vbus_conn *conn, struct vbus_dev_attr *attr)
-{
-	return vbus_conn_set_attr(conn, attr);
 }
 
 static long vbus_ioctl_set_attr(struct vbus_conn *conn, union vbus_arg *arg,
 				void __user *uarg)
 {
-	return vbus_conn_locked(conn, &arg->attr, vbus_do_set_attr);
+	const struct vbus_dev_attr *attr = &arg->attr;
+	union vbus_attr_value value = {};
+	int ret = -ENODEV, fault = 0;
+
+	if (copy_from_user(&value, u64_to_user_ptr(attr->addr),
+			   min_t(u64, attr->length, sizeof(value))))
+		fault = -EFAULT;
+
+	mutex_lock(&conn->lock);
+	if (conn->connected)
+		ret = vbus_conn_set_attr(conn, attr, &value, fault);
+	mutex_unlock(&conn->lock);
+	return ret;
 }
 
-static int vbus_do_has_attr(struct vbus_conn *conn, struct vbus_dev_attr *attr)
-{
-	return vbus_conn_has_attr(conn, attr);
-}
-
+/* Only whether it exists: what state the device is in does not matter. */
 static long vbus_ioctl_has_attr(struct vbus_conn *conn, union vbus_arg *arg,
 				void __user *uarg)
 {
-	return vbus_conn_locked(conn, &arg->attr, vbus_do_has_attr);
+	void *buf;
+	int ret;
+
+	buf = kzalloc(VBUS_ATTR_MAX, GFP_KERNEL);
+	if (!buf)
+		return -ENOMEM;
+	ret = vbus_fetch_attr(conn, &arg->attr, buf);
+	kfree(buf);
+	return ret == -ENXIO || ret == -ENODEV ? ret : 0;
 }
 
 static const struct vbus_ioctl vbus_dev_ioctls[] = {

@@ -117,14 +117,17 @@ static bool vbus_bytes_read(struct vbus_conn *conn, u32 off, void *buf,
 	struct vbus_device *dev = conn->dev;
 
 	if (vbus_in(off, len, VBUS_REG_CONFIG, conn->info.config_size)) {
+		off = array_index_nospec(off - VBUS_REG_CONFIG,
+					 conn->info.config_size);
 		spin_lock_irq(&dev->config_lock);
-		dev->model->config_read(dev, off - VBUS_REG_CONFIG, buf, len);
+		dev->model->config_read(dev, off, buf, len);
 		spin_unlock_irq(&dev->config_lock);
 		return true;
 	}
 	if (vbus_in(off, len, VBUS_REG_ALIAS, VBUS_ALIAS_SIZE)) {
+		off = array_index_nospec(off - VBUS_REG_ALIAS, VBUS_ALIAS_SIZE);
 		/* Changes under bus->lock; a torn alias harms nobody. */
-		memcpy(buf, conn->slot->alias + off - VBUS_REG_ALIAS, len);
+		memcpy(buf, conn->slot->alias + off, len);
 		return true;
 	}
 	return false;
