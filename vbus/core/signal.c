@@ -64,6 +64,13 @@ void vbus_conn_signal(struct vbus_conn *conn, u32 vector)
 	vbus_vector_signal(&conn->vectors[vector]);
 }
 
+static void vbus_irq_free(struct vbus_irq *irq)
+{
+	if (irq && irq->ctx)
+		eventfd_ctx_put(irq->ctx);
+	kfree(irq);
+}
+
 /* Point a vector at @irq (NULL: nowhere) and let go of the old target. */
 static void vbus_vector_bind(struct vbus_conn *conn, struct vbus_vector *vector,
 			     struct vbus_irq *irq)
@@ -80,9 +87,7 @@ static void vbus_vector_bind(struct vbus_conn *conn, struct vbus_vector *vector,
 		return;
 	synchronize_rcu();
 	irq_work_sync(&vector->work);
-	if (old->ctx)
-		eventfd_ctx_put(old->ctx);
-	kfree(old);
+	vbus_irq_free(old);
 }
 
 static int vbus_conn_bind(struct vbus_conn *conn, u32 nr, struct vbus_irq *irq)
@@ -154,16 +159,19 @@ int vbus_conn_vectors_init(struct vbus_conn *conn)
 	return 0;
 }
 
-/* Last reference: nobody signals. */
+/*
+ * Last reference: nobody signals any more, but a signal may still run.  One grace
+ * period for all vectors, as a dying VMM waits for this.
+ */
 void vbus_conn_vectors_release(struct vbus_conn *conn)
 {
 	u32 i;
 
-	mutex_lock(&conn->lock);
+	synchronize_rcu();
 	for (i = 0; i < conn->nr_vectors; i++) {
-		vbus_vector_bind(conn, &conn->vectors[i], NULL);
 		irq_work_sync(&conn->vectors[i].work);
+		vbus_irq_free(rcu_dereference_protected(conn->vectors[i].irq,
+							true));
 	}
-	mutex_unlock(&conn->lock);
 	kvfree(conn->vectors);
 }
