@@ -13,6 +13,7 @@
 #include <string.h>
 #include <sys/eventfd.h>
 #include <sys/ioctl.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -469,6 +470,11 @@ static void test_unplug(struct guest *g)
 	check(file_reads(SLOT "/state", "empty"), "it lets go: empty");
 	check(file_reads(DEV "/state", "enabled"), "the device is free");
 	check(no_event(g), "no event for what the VMM did itself");
+	check(!symlink(DEV, LINK) && event_is(g, VBUS_EVENT_ADDED, 5,
+					      VBUS_CLASS_NULL) &&
+	      !guest_open_slot(g, 5) && !unlink(LINK), "and once more");
+	guest_close_device(g);
+	check(no_event(g), "letting go unasked withdraws the question");
 	guest_queue_free(&q);
 
 	check(!symlink(DEV, LINK), "plug again");
@@ -510,6 +516,41 @@ static void test_shell(struct guest *g)
 	guest_close(g);
 }
 
+/*
+ * Memory of a regular file at @path is refused, if there is one: the device would
+ * write behind the file system's back.
+ */
+static void test_file_memory(struct guest *g, const char *path)
+{
+	struct vbus_mem_region region = {
+		.size = sizeof(region),
+		.length = 4096,
+	};
+	void *mem;
+	int fd;
+
+	if (!path) {
+		printf("ok %d - memory of a file # SKIP no file was named\n",
+		       ++tap_cases);
+		return;
+	}
+	fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+	need(fd >= 0 && !ftruncate(fd, 4096), "a regular file");
+	mem = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+	need(mem != MAP_FAILED, "mapped");
+	region.user_addr = (uintptr_t)mem;
+	refuse(ioctl(g->bus, VBUS_MEM_ADD, &region), EOPNOTSUPP,
+	       "memory of a file");
+	region.flags = VBUS_MEM_RDONLY;
+	check(!ioctl(g->bus, VBUS_MEM_ADD, &region), "unless it is read only");
+	region.flags = 0;
+	region.user_addr = 0;
+	check(!ioctl(g->bus, VBUS_MEM_DEL, &region), "and away with it");
+	munmap(mem, 4096);
+	close(fd);
+	unlink(path);
+}
+
 /* A VMM dies with its queues running; the next one finds all as it was. */
 static void test_death(void)
 {
@@ -548,7 +589,7 @@ static void test_death(void)
 	close(ready[1]);
 }
 
-int main(void)
+int main(int argc, char **argv)
 {
 	struct guest_queue q[2];
 	struct guest g;
@@ -564,6 +605,7 @@ int main(void)
 	test_bad_accesses(&g, "reset");
 	test_status(&g);
 	test_bad_queues(&g);
+	test_file_memory(&g, argc > 1 ? argv[1] : NULL);
 	need(!guest_add_memory(&g), "add guest memory");
 	test_bad_queues(&g);
 	test_running(&g, q);

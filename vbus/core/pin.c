@@ -12,6 +12,7 @@
  * region, which is made and freed by one task each.
  */
 #include <linux/capability.h>
+#include <linux/hugetlb.h>
 #include <linux/mm.h>
 #include <linux/sched/mm.h>
 #include <linux/sched/signal.h>
@@ -81,6 +82,19 @@ static void vbus_unpin_pages(struct vbus_pinned *pin)
 	}
 }
 
+/*
+ * Is it the page cache of a regular file?  A device would write to it behind the
+ * file system's back, long after it was written out and cleaned.  Memory files
+ * (tmpfs, memfd, hugetlbfs) have no such back.  Pages are asked, not vmas: those
+ * may have changed since.
+ */
+static bool vbus_page_is_file(struct page *page)
+{
+	page = compound_head(page);
+	return !PageAnon(page) && !PageSwapBacked(page) && !PageHuge(page) &&
+	       READ_ONCE(page->mapping);
+}
+
 /**
  * vbus_pin() - pin and charge user pages of the current mm
  * @owner: who pays; @owner->mm is current->mm
@@ -93,13 +107,15 @@ static void vbus_unpin_pages(struct vbus_pinned *pin)
  * page of a private file mapping that the owner writes to for the first time
  * later is replaced in its mm, and the pin keeps the old one.
  *
- * Return: 0; -ENOMEM limit, or no memory; -EINTR killed; -EFAULT or another
- * errno of pin_user_pages(): nothing there that can be pinned.
+ * Return: 0; -ENOMEM limit, or no memory; -EINTR killed; -EOPNOTSUPP pages to be
+ * written belong to a regular file; -EFAULT or another errno of
+ * pin_user_pages(): nothing there that can be pinned.
  */
 int vbus_pin(struct vbus_pin_owner *owner, struct vbus_pinned *pin,
 	     unsigned long user_addr, unsigned long nr, bool write)
 {
 	unsigned int gup_flags = FOLL_LONGTERM | (write ? FOLL_WRITE : 0);
+	unsigned long checked = 0;
 	int ret;
 
 	/* Not more than can be there, before any memory is spent on it. */
@@ -131,6 +147,13 @@ int vbus_pin(struct vbus_pin_owner *owner, struct vbus_pinned *pin,
 			goto err_unpin;
 		}
 		pin->nr += ret;
+		for (; write && checked < pin->nr; checked++) {
+			if (vbus_page_is_file(pin->pages[checked])) {
+				pr_err_ratelimited("vbus: guest memory that devices write to is anonymous, a memfd, or on tmpfs or hugetlbfs; not another file\n");
+				ret = -EOPNOTSUPP;
+				goto err_unpin;
+			}
+		}
 		cond_resched();
 	}
 	return 0;

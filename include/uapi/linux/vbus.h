@@ -52,7 +52,9 @@ struct vbus_info {
  * VBUS_MEM_ADD pins the pages and charges RLIMIT_MEMLOCK.  EINVAL: alignment,
  * wrap-around; EPERM: another process than the one that opened the bus; EEXIST:
  * overlaps another region; ENOSPC: too many regions; ENOMEM: over the limit or
- * out of memory; EFAULT: not mapped.  The last page may end at 2^64.
+ * out of memory; EFAULT: not mapped; EOPNOTSUPP: the page cache of a regular file
+ * (other than a memfd or a file on tmpfs or hugetlbfs), unless VBUS_MEM_RDONLY.
+ * The last page may end at 2^64.
  * VBUS_MEM_DEL takes exactly a region that was added: ENOENT: no such region;
  * EBUSY: a running queue's ring lies in it.  It waits for models to finish
  * what they have under way; EINTR leaves the region in place.
