@@ -62,6 +62,12 @@
 #define VDM_NET_LINEAR		128
 #define VDM_NET_LINEAR_MAX	256
 
+/*
+ * Looks at the ring for one frame, under the lock of the stack's queue: a guest
+ * that posts while we look ends it after two, one that blinks never would.
+ */
+#define VDM_NET_RX_ROUNDS	8
+
 /* A guest that takes no frame for so long has its frames dropped. */
 #define VDM_NET_STALL		(5 * HZ)
 

@@ -317,11 +317,16 @@ static int vdm_net_rx_frame(struct vdm_net_rx *rx, struct sk_buff *skb,
 {
 	struct ioq_mark mark = ioq_south_mark(&rx->q->ring);
 	u32 len = skb->len + VBUS_NET_HDR_SIZE;
+	int rounds = VDM_NET_RX_ROUNDS;
 	struct vbus_net_hdr hdr;
 	int ret;
 
 	vdm_net_rx_begin(rx);
 	while (!(ret = vdm_net_rx_gather(rx, len))) {
+		if (!rounds--) {
+			ret = -E2BIG;
+			break;
+		}
 		if (READ_ONCE(rx->dropping)) {
 			ioq_south_rewind(&rx->q->ring, mark);
 			return -VDM_NET_RX_DROP_STALLED;
