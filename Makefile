@@ -11,7 +11,7 @@ KDIR ?= $(lastword $(shell ls -d /lib/modules/*/build 2>/dev/null | sort -V))
 # The one list of what has to be installed, as Debian names it.
 DEPS := build-essential linux-headers-amd64 linux-source-6.1 bc bison flex \
 	libelf-dev libssl-dev kmod xz-utils python3 perl sparse cppcheck \
-	libcmocka-dev iproute2 iputils-ping iperf3 procps util-linux
+	libcmocka-dev git iproute2 iputils-ping iperf3 procps util-linux
 
 # Explicit kernels get a build folder of their own.
 ifeq ($(origin KDIR),file)
