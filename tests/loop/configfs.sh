@@ -9,6 +9,16 @@ cfs=/sys/kernel/config/vbus
 dev=$cfs/devices
 bus=$cfs/buses
 
+open_ro()
+{
+	{ exec 8< "$1"; } 2>&1
+}
+
+open_wo()
+{
+	{ exec 8> "$1"; } 2>&1
+}
+
 # Owner, group and mode of the node.
 node_is()
 {
@@ -131,6 +141,8 @@ check "the model can't be unloaded" fails rmmod vbus_dm_null
 check "the core can't be unloaded" fails rmmod vbus
 check "everything is still there" test -d $slot/device
 
+refuse EACCES open_ro /dev/vbus/vm0 "open for reading only"
+refuse EACCES open_wo /dev/vbus/vm0 "open for writing only"
 exec 9<>/dev/vbus/vm0 || bail "can not open the node"
 refuse EBUSY "open" /dev/vbus/vm0 "open of an open bus"
 for attr in uid gid mode; do
