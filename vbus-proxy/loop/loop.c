@@ -469,7 +469,13 @@ static struct config_item *loop_make_bus(struct config_group *group,
 	session = vbus_session_open(name, mem, &loop_session_ops, bus);
 	if (IS_ERR(session)) {
 		err = PTR_ERR(session);
-		pr_err("%s: can't attach: %d\n", name, err);
+		if (err == -ENOENT)
+			pr_err("no bus %s; mkdir vbus/buses/%s first\n", name,
+			       name);
+		else if (err == -EBUSY)
+			pr_err("bus %s is open; one user at a time\n", name);
+		else
+			pr_err("%s: can't attach: %d\n", name, err);
 		vbus_mem_destroy(mem);
 		goto free_name;
 	}
