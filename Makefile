@@ -79,7 +79,8 @@ deps: ## install what is needed (as root), or print how to
 		export DEBIAN_FRONTEND=noninteractive; \
 		apt-get update -q && apt-get install -q -y --no-install-recommends $$missing; \
 	else \
-		echo "apt-get install --no-install-recommends $(DEPS)"; \
+		echo "as root: apt-get install --no-install-recommends$$missing"; \
+		exit 1; \
 	fi
 
 clean: ## remove everything built; the cached UML kernels stay
