@@ -50,13 +50,13 @@ struct vbus_info {
  * @user_addr: address in the caller; page aligned; zero for VBUS_MEM_DEL
  *
  * VBUS_MEM_ADD pins the pages and charges RLIMIT_MEMLOCK.  EINVAL: alignment,
- * wrap-around; EPERM: another process than the one that opened the bus; EEXIST:
+ * wrap-around; EPERM: another address space than that which opened the bus; EEXIST:
  * overlaps another region; ENOSPC: too many regions; ENOMEM: over the limit or
  * out of memory; EFAULT: not mapped; EOPNOTSUPP: the page cache of a regular file
  * (other than a memfd or a file on tmpfs or hugetlbfs), unless VBUS_MEM_RDONLY.
  * The last page may end at 2^64.
  * VBUS_MEM_DEL takes exactly a region that was added: ENOENT: no such region;
- * EBUSY: a running queue's ring lies in it.  It waits for models to finish
+ * EBUSY: an enabled queue's ring lies in it, or it is being removed.  It waits for models to finish
  * what they have under way; EINTR leaves the region in place.
  */
 struct vbus_mem_region {

@@ -3,7 +3,7 @@
  * The vbus device protocol: what a guest driver and a host model agree on.
  *
  * Every device shows one register window of VBUS_WINDOW_SIZE bytes.  The
- * window is the same on every transport: PCI maps it as BAR0, a VMM forwards
+ * window is the same on every transport: PCI will map it as BAR0, a VMM forwards
  * accesses with pread()/pwrite() on the device fd, the loopback connector
  * calls the core.  All registers are little-endian.  An access is naturally
  * aligned and as wide as the register; a 64-bit register may also be accessed
@@ -16,7 +16,7 @@
  *   STATUS |= DRIVER                a driver is there
  *   read FEATURES, write ACCEPTED   a subset of what is offered
  *   STATUS |= FEATURES_OK           read back: set only if the device agrees
- *   per queue: SIZE, RING, VECTOR, FLAGS, then ENABLE 1
+ *   per queue: SIZE, RING, VECTOR, then ENABLE 1
  *   STATUS |= RUNNING               from here queues may be kicked
  *   STATUS & NEEDS_RESET            the device stopped: a protocol violation
  *                                   by the driver or a dead back end
