@@ -281,7 +281,7 @@ void vbus_device_config_changed(struct vbus_device *dev,
 	spin_lock_irqsave(&dev->config_lock, flags);
 	if (update)
 		update(dev, arg);
-	dev->config_gen++;
+	WRITE_ONCE(dev->config_gen, dev->config_gen + 1);
 	list_for_each_entry(conn, &dev->conns, dev_node)
 		vbus_conn_signal(conn, READ_ONCE(conn->config_vector));
 	spin_unlock_irqrestore(&dev->config_lock, flags);
