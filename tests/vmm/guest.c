@@ -198,7 +198,8 @@ int guest_transfer(struct guest_queue *q, unsigned int count)
 			errno = EPROTO;
 			return -1;
 		}
-		if (done == count || !ioq_north_enable_signals(&q->north, 1))
+		/* Nothing outstanding, no signal: all may be done already. */
+		if (done == sent || !ioq_north_enable_signals(&q->north, 1))
 			continue;
 		if (guest_wait(q->irq))
 			return -1;
