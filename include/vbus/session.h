@@ -106,6 +106,9 @@ void vbus_conn_kick(struct vbus_conn *conn, u32 queue);
  * vbus_conn_set_irq_fn() - bind a callback to a vector
  * @fn: called from any context, hard interrupts included; NULL unbinds.  After
  *	unbinding returns, no call runs.
+ *
+ * Once the session is closed it answers -ENODEV: then no call runs either, as
+ * disconnecting stopped the model before.
  */
 int vbus_conn_set_irq_fn(struct vbus_conn *conn, u32 vector,
 			 void (*fn)(void *arg), void *arg);
