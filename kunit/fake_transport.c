@@ -153,11 +153,15 @@ static void fake_kick(struct vproxy_device *vdev, u32 q)
 static int fake_setup_vectors(struct vproxy_device *vdev, unsigned int want)
 {
 	struct fake_dev *fake = to_fake_dev(vdev);
+	int i;
 
 	KUNIT_EXPECT_EQ(fake->test, fake->nr_vectors, 0);
 	if (fake->grant < 0)
 		return fake->grant;
 	fake->nr_vectors = min_t(int, want, fake->grant);
+	for (i = 0; i < fake->nr_vectors; i++)
+		vproxy_vector_name(vdev, fake->nr_vectors, i, fake->names[i],
+				   sizeof(fake->names[i]));
 	return fake->overgrant ? want + 10 : fake->nr_vectors;
 }
 
@@ -175,6 +179,15 @@ static void fake_affinity(struct vproxy_device *vdev, unsigned int vector,
 	to_fake_dev(vdev)->affinity = vector;
 }
 
+static void fake_quiesce(struct vproxy_device *vdev)
+{
+	struct fake_dev *fake = to_fake_dev(vdev);
+
+	/* Before the vectors go, and so before any memory does. */
+	fake->quiesce_vectors = fake->nr_vectors;
+	fake->quiesces++;
+}
+
 static const struct vproxy_transport_ops fake_ops = {
 	.owner = THIS_MODULE,
 	.reset_timeout_ms = 100,
@@ -184,6 +197,7 @@ static const struct vproxy_transport_ops fake_ops = {
 	.setup_vectors = fake_setup_vectors,
 	.free_vectors = fake_free_vectors,
 	.vector_affinity = fake_affinity,
+	.quiesce = fake_quiesce,
 };
 
 /* As an interrupt would come. */
@@ -249,11 +263,13 @@ static void fake_queue_signal(struct vproxy_queue *q)
 int fake_start_queues(struct fake_dev *fake, unsigned int nr, u32 size)
 {
 	struct vproxy_queue_params params[FAKE_QUEUES] = {};
+	char names[FAKE_QUEUES][16];
 	unsigned int i;
 	int err;
 
 	for (i = 0; i < nr; i++) {
-		params[i].name = "fake";
+		snprintf(names[i], sizeof(names[i]), "q%u", i);
+		params[i].name = names[i];
 		params[i].size = size;
 		params[i].signal = fake_queue_signal;
 		params[i].priv = fake;

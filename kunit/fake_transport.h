@@ -46,6 +46,9 @@
  * @kicks: doorbells of each queue
  * @signals: signal callbacks of each queue, if the driver counts
  * @affinity: vector of the last affinity hint
+ * @names: of the vectors that were handed out last
+ * @quiesces: how often it was cut off
+ * @quiesce_vectors: vectors there were then
  * @probe: driver hook; NULL: 0
  * @remove: driver hook
  * @config_changed: driver hook, after counting
@@ -74,6 +77,9 @@ struct fake_dev {
 	bool overgrant;
 
 	int nr_vectors;
+	char names[FAKE_QUEUES + 1][32];
+	unsigned int quiesces;
+	unsigned int quiesce_vectors;
 	unsigned int accesses;
 	unsigned int resets;
 	unsigned int kicks[FAKE_QUEUES];

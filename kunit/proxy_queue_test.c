@@ -159,6 +159,45 @@ static void test_vectors(struct kunit *test)
 	fake_unregister(fake, false);
 }
 
+static void test_vector_names(struct kunit *test)
+{
+	static const struct {
+		int grant;
+		unsigned int queues;
+		const char *names[FAKE_QUEUES + 1];
+	} table[] = {
+		{ 1, 0, { "vbus90-5" } },
+		{ 1, 2, { "vbus90-5-q0+" } },
+		{ 2, 1, { "vbus90-5-config", "vbus90-5-q0" } },
+		{ 2, 2, { "vbus90-5-config", "vbus90-5-q0+" } },
+		{ 3, 2, { "vbus90-5-config", "vbus90-5-q0", "vbus90-5-q1" } },
+		{ 3, 3, { "vbus90-5-config", "vbus90-5-q0+", "vbus90-5-q1" } },
+	};
+	struct fake_dev *fake = bound(test);
+	int i, v;
+
+	for (i = 0; i < ARRAY_SIZE(table); i++) {
+		fake->grant = table[i].grant;
+		KUNIT_ASSERT_EQ(test, 0,
+				fake_start_queues(fake, table[i].queues, 0));
+		KUNIT_EXPECT_EQ(test, fake->nr_vectors, table[i].grant);
+		for (v = 0; v < fake->nr_vectors; v++)
+			KUNIT_EXPECT_STREQ(test, fake->names[v],
+					   table[i].names[v]);
+		/* A vector that is shared belongs to no queue's CPU. */
+		fake->affinity = -1;
+		if (table[i].queues)
+			vproxy_queue_set_affinity(vproxy_queue(&fake->vdev, 0),
+						  cpu_none_mask);
+		KUNIT_EXPECT_EQ(test, fake->affinity,
+				table[i].grant > table[i].queues &&
+				table[i].queues ? 1 : -1);
+		fake_stop_queues(fake);
+		again(fake);
+	}
+	fake_unregister(fake, false);
+}
+
 static void test_vector_limits(struct kunit *test)
 {
 	struct fake_dev *fake = bound(test);
@@ -445,6 +484,7 @@ static struct kunit_case proxy_queue_cases[] = {
 	KUNIT_CASE(test_limits),
 	KUNIT_CASE(test_sizes),
 	KUNIT_CASE(test_vectors),
+	KUNIT_CASE(test_vector_names),
 	KUNIT_CASE(test_vector_limits),
 	KUNIT_CASE(test_misuse),
 	KUNIT_CASE(test_renegotiate),

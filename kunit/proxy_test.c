@@ -424,7 +424,25 @@ static void test_reset_timeout(struct kunit *test)
 	KUNIT_EXPECT_TRUE(test, time_before(jiffies, start + 2 * HZ));
 	KUNIT_EXPECT_TRUE(test, vproxy_device_gone(&fake->vdev));
 	KUNIT_EXPECT_EQ(test, fake->resets, 1);
+	KUNIT_EXPECT_EQ(test, fake->quiesces, 1);
 	fake_unregister(fake, false);
+	KUNIT_EXPECT_EQ(test, fake->quiesces, 1);
+}
+
+/* A running device that does not stop is cut off before its memory goes. */
+static void test_quiesce(struct kunit *test)
+{
+	struct fake_dev *fake = fake_create(test);
+
+	fake->probe = probe_ready;
+	KUNIT_ASSERT_EQ(test, 0, fake_register(fake));
+	KUNIT_EXPECT_EQ(test, fake->quiesces, 0);
+	fake->stuck = true;
+	fake_unregister(fake, false);
+	KUNIT_EXPECT_EQ(test, fake->removes, 1);
+	KUNIT_EXPECT_EQ(test, fake->quiesces, 1);
+	KUNIT_EXPECT_NE(test, fake->quiesce_vectors, 0);
+	KUNIT_EXPECT_EQ(test, fake->nr_vectors, 0);
 }
 
 static void test_shutdown(struct kunit *test)
@@ -546,6 +564,7 @@ static struct kunit_case proxy_cases[] = {
 	KUNIT_CASE(test_reset_from_config),
 	KUNIT_CASE(test_gone),
 	KUNIT_CASE(test_reset_timeout),
+	KUNIT_CASE(test_quiesce),
 	KUNIT_CASE(test_shutdown),
 	KUNIT_CASE(test_bad_driver),
 	KUNIT_CASE(test_bus_ids),

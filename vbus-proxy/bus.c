@@ -176,6 +176,7 @@ static int __init vproxy_init(void)
 
 static void __exit vproxy_exit(void)
 {
+	vproxy_wait_released();
 	bus_unregister(&vproxy_bus_type);
 	ida_destroy(&vproxy_bus_ids);
 }

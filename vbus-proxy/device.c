@@ -10,12 +10,17 @@
 
 #include <linux/ctype.h>
 #include <linux/module.h>
+#include <linux/rcupdate.h>
 #include <linux/slab.h>
+#include <linux/wait_bit.h>
 #include "proxy_priv.h"
 
 /* Devices with a name, so that two which claim one slot don't clash in sysfs. */
 static DEFINE_MUTEX(vproxy_list_lock);
 static LIST_HEAD(vproxy_list);
+
+/* Those whose memory is not freed yet. */
+static atomic_t vproxy_nr_devices = ATOMIC_INIT(0);
 
 static void vproxy_set_gone(struct vproxy_core *core)
 {
@@ -276,12 +281,29 @@ static void vproxy_device_release(struct device *dev)
 {
 	struct vproxy_device *vdev = to_vproxy_device(dev);
 	void (*release)(struct vproxy_device *vdev) = vdev->core->release;
-	struct module *owner = vdev->ops->owner;
+	struct module *owner = vdev->core->owner;
 
 	mutex_destroy(&vdev->core->lock);
 	kfree(vdev->core);
-	release(vdev);
+	if (release)
+		release(vdev);
+	else
+		kfree(vdev);
 	module_put(owner);
+	/*
+	 * With the last one gone our code may go, too: unloading waits for a grace
+	 * period before it frees what we are running.
+	 */
+	rcu_read_lock();
+	if (atomic_dec_and_test(&vproxy_nr_devices))
+		wake_up_var(&vproxy_nr_devices);
+	rcu_read_unlock();
+}
+
+/* A reference may outlive the transport that made the device, but not us. */
+void vproxy_wait_released(void)
+{
+	wait_var_event(&vproxy_nr_devices, !atomic_read(&vproxy_nr_devices));
 }
 
 /* Take the name of a bus and slot, which are the host's word. */
@@ -334,7 +356,7 @@ static int vproxy_device_add(struct vproxy_core *core)
  * vproxy_device_register() - put a device on the bus
  * @vdev: zeroed; @ops, @priv, @dma_dev (NULL: use @dev), @dev.parent set
  * @bus_id: number of the bus in this guest, for the name
- * @release: frees @vdev when its last reference is gone
+ * @release: frees @vdev when its last reference is gone; NULL: kfree()
  *
  * Return: 0 or errno, see proxy.h.
  */
@@ -346,18 +368,23 @@ int vproxy_device_register(struct vproxy_device *vdev, unsigned int bus_id,
 
 	core = kzalloc(sizeof(*core), GFP_KERNEL);
 	if (!core) {
-		release(vdev);
+		if (release)
+			release(vdev);
+		else
+			kfree(vdev);
 		return -ENOMEM;
 	}
 	core->vdev = vdev;
 	core->release = release;
+	core->owner = vdev->ops->owner;
 	core->bus_id = bus_id;
 	mutex_init(&core->lock);
 	INIT_WORK(&core->config_work, vproxy_config_work);
 	vdev->core = core;
 	if (!vdev->dma_dev)
 		vdev->dma_dev = &vdev->dev;
-	__module_get(vdev->ops->owner);
+	__module_get(core->owner);
+	atomic_inc(&vproxy_nr_devices);
 	device_initialize(&vdev->dev);
 	vdev->dev.bus = &vproxy_bus_type;
 	vdev->dev.release = vproxy_device_release;

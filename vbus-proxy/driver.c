@@ -18,6 +18,19 @@
 #define VPROXY_RESET_POLL_MIN	20
 #define VPROXY_RESET_POLL_MAX	10000
 
+/*
+ * Nobody knows whether the device still writes to memory, which its driver is
+ * going to free: the transport may have a way to stop it from outside.
+ */
+static void vproxy_cut_off(struct vproxy_core *core)
+{
+	WRITE_ONCE(core->gone, true);
+	if (core->quiesced || !core->vdev->ops->quiesce)
+		return;
+	core->quiesced = true;
+	core->vdev->ops->quiesce(core->vdev);
+}
+
 /* Write 0 to STATUS and wait for the device to come to rest. */
 static int vproxy_reset_device(struct vproxy_core *core)
 {
@@ -49,7 +62,7 @@ static int vproxy_reset_device(struct vproxy_core *core)
 		pause = min(pause * 2, (unsigned int)VPROXY_RESET_POLL_MAX);
 	}
 	if (err)
-		WRITE_ONCE(core->gone, true);
+		vproxy_cut_off(core);
 	return err;
 }
 

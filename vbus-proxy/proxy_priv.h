@@ -5,13 +5,13 @@
  * One mutex per device, core->lock, serialises the control path: negotiation,
  * reset, making and deleting queues, and what sysfs shows of them.  Drivers
  * call that path with their own locks held (the RTNL, device_lock), and register
- * accesses, setup_vectors and free_vectors of the transport are called under
- * it, so the order is: driver's locks, core->lock, transport's locks.  No driver
- * callback is called under it.
+ * accesses, setup_vectors, free_vectors and quiesce of the transport are called
+ * under it, so the order is: driver's locks, core->lock, transport's locks.  No
+ * driver callback is called under it.
  *
  * The signal path takes no lock.  It reads core->map, which is published with a
- * release store when it is complete and withdrawn only after free_vectors has
- * promised that no signal runs.
+ * release store when it is complete, with no vectors yet, and withdrawn only
+ * after free_vectors has promised that no signal runs.
  *
  * core->gone is set once and never cleared; everyone may read it any time.
  */
@@ -44,7 +44,8 @@ struct vproxy_map {
 /**
  * struct vproxy_core - private half of a device
  * @vdev: public half
- * @release: frees @vdev
+ * @release: frees @vdev; NULL: kfree()
+ * @owner: module that is held, or NULL; the transport's ops may be gone by then
  * @bus_id: number of the bus
  * @list: in the list of device.c
  * @lock: see above; guards what follows up to @map
@@ -52,6 +53,7 @@ struct vproxy_map {
  * @ready: RUNNING is set and was not taken back
  * @gen_seen: config generation the driver was last told of
  * @gone_told: the driver was told that the device is gone
+ * @quiesced: the transport was asked to cut it off from memory
  * @map: NULL without queues; written under @lock
  * @max_vectors: the device can use
  * @config_size: bytes of config space
@@ -62,6 +64,7 @@ struct vproxy_map {
 struct vproxy_core {
 	struct vproxy_device *vdev;
 	void (*release)(struct vproxy_device *vdev);
+	struct module *owner;
 	unsigned int bus_id;
 	struct list_head list;
 
@@ -70,6 +73,7 @@ struct vproxy_core {
 	bool ready;
 	u32 gen_seen;
 	bool gone_told;
+	bool quiesced;
 	struct vproxy_map *map;
 
 	u32 max_vectors;
@@ -96,6 +100,8 @@ int vproxy_read32(struct vproxy_core *core, u32 off, u32 *val);
 int vproxy_read64(struct vproxy_core *core, u32 off, u64 *val);
 int vproxy_write32(struct vproxy_core *core, u32 off, u32 val);
 int vproxy_write64(struct vproxy_core *core, u32 off, u64 val);
+
+void vproxy_wait_released(void);
 
 /* driver.c: binding */
 int vproxy_bus_probe(struct device *dev);

@@ -41,7 +41,7 @@ void vproxy_signal(struct vproxy_device *vdev, unsigned int vector)
 	const struct vproxy_map *map;
 	unsigned int nr, q, step;
 
-	/* Pairs with the release in vproxy_create_queues(). */
+	/* Pairs with the release in vproxy_create_queues(), as does nr_vectors. */
 	map = smp_load_acquire(&core->map);
 	if (!map)
 		return;
@@ -96,19 +96,53 @@ struct vproxy_queue *vproxy_queue(struct vproxy_device *vdev, u32 index)
 EXPORT_SYMBOL_GPL(vproxy_queue);
 
 /**
- * vproxy_queue_set_affinity() - hint which CPUs should hear of a queue
+ * vproxy_queue_set_affinity() - which CPUs should hear of a queue
  * @q: the queue
- * @mask: CPUs; NULL takes the hint back
+ * @mask: CPUs; NULL takes them back
  */
 void vproxy_queue_set_affinity(struct vproxy_queue *q,
 			       const struct cpumask *mask)
 {
 	const struct vproxy_transport_ops *ops = q->vdev->ops;
+	const struct vproxy_map *map = q->vdev->core->map;
 
-	if (ops->vector_affinity)
+	if (ops->vector_affinity && map && map->nr_vectors > map->nr_queues)
 		ops->vector_affinity(q->vdev, q->vector, mask);
 }
 EXPORT_SYMBOL_GPL(vproxy_queue_set_affinity);
+
+/**
+ * vproxy_vector_name() - name an interrupt, as "vbus0-3-rx0"
+ * @vdev: the device, within setup_vectors
+ * @nr: vectors there are going to be
+ * @vector: one of them
+ * @buf: the name
+ * @size: of @buf
+ */
+void vproxy_vector_name(struct vproxy_device *vdev, unsigned int nr,
+			unsigned int vector, char *buf, size_t size)
+{
+	const struct vproxy_map *map = vdev->core->map;
+	const char *dev = dev_name(&vdev->dev);
+	unsigned int q = nr > 1 ? vector - 1 : 0;
+	bool shared;
+
+	if (nr > 1 && !vector) {
+		snprintf(buf, size, "%s-config", dev);
+		return;
+	}
+	if (!map || q >= map->nr_queues) {
+		snprintf(buf, size, "%s", dev);
+		return;
+	}
+	shared = nr <= map->nr_queues - q;
+	if (map->queues[q]->name[0])
+		snprintf(buf, size, "%s-%s%s", dev, map->queues[q]->name,
+			 shared ? "+" : "");
+	else
+		snprintf(buf, size, "%s-%u%s", dev, q, shared ? "+" : "");
+}
+EXPORT_SYMBOL_GPL(vproxy_vector_name);
 
 static void vproxy_free_queue(struct vproxy_queue *q)
 {
@@ -264,7 +298,7 @@ static int vproxy_setup_vectors(struct vproxy_core *core,
 	nr = vdev->ops->setup_vectors(vdev, want);
 	if (nr < 0)
 		return nr;
-	map->nr_vectors = clamp_t(unsigned int, nr, 1, want);
+	WRITE_ONCE(map->nr_vectors, clamp_t(unsigned int, nr, 1, want));
 	for (i = 0; i < map->nr_queues; i++)
 		map->queues[i]->vector = vproxy_vector_of(map, i);
 	return 0;
@@ -299,17 +333,14 @@ int vproxy_create_queues(struct vproxy_device *vdev, unsigned int nr,
 		err = PTR_ERR(map);
 		goto reset;
 	}
-	err = vproxy_setup_vectors(core, map);
-	if (err) {
-		vproxy_free_map(map);
-		goto reset;
-	}
 	/*
-	 * Complete: let vproxy_signal() see it, before the device knows of any
-	 * vector.
+	 * Complete but for the vectors: let vproxy_signal() see it before there
+	 * are any, and before the device knows of them.
 	 */
 	smp_store_release(&core->map, map);
-	err = vproxy_write32(core, VBUS_REG_CONFIG_VECTOR, 0);
+	err = vproxy_setup_vectors(core, map);
+	if (!err)
+		err = vproxy_write32(core, VBUS_REG_CONFIG_VECTOR, 0);
 	for (i = 0; !err && i < nr; i++)
 		err = vproxy_program_queue(core, map->queues[i]);
 	if (err)

@@ -26,8 +26,8 @@ struct vproxy_queue;
 
 /**
  * struct vproxy_transport_ops - how registers, doorbells and signals travel
- * @owner: module of the transport; it can't be unloaded while one of its
- *	devices exists
+ * @owner: module of the transport that can't be unloaded while one of its
+ *	devices exists; NULL if unloading it unregisters them
  * @reset_timeout_ms: how long a reset may take; 0: VPROXY_RESET_TIMEOUT_MS
  * @read: read @len bytes of the register window; 0 or errno.  Widths and
  *	alignment follow vbus_abi.h; in config space and the alias any length
@@ -36,9 +36,15 @@ struct vproxy_queue;
  * @kick: ring the doorbell of queue @q.  Any context; must not sleep.
  * @setup_vectors: make up to @want vectors ready; returns how many there are
  *	(1..@want), or errno.  With fewer than wanted, queues share.
+ *	vproxy_vector_name() tells what a vector will be for.
  * @free_vectors: undo; no vproxy_signal() for this device runs afterwards.
  *	Called once for each successful @setup_vectors, also when it is gone.
- * @vector_affinity: hint of the CPUs for a vector; optional
+ * @vector_affinity: CPUs for a vector that serves one queue, NULL takes them
+ *	back; optional
+ * @quiesce: the device did not come to rest when it was reset: see to it that it
+ *	can't reach memory any more, in whatever way the transport has, because
+ *	the memory of its queues is going to be freed.  Called once at most, before
+ *	@free_vectors, also when the device may be gone; optional.
  */
 struct vproxy_transport_ops {
 	struct module *owner;
@@ -51,6 +57,7 @@ struct vproxy_transport_ops {
 	void (*free_vectors)(struct vproxy_device *vdev);
 	void (*vector_affinity)(struct vproxy_device *vdev, unsigned int vector,
 				const struct cpumask *mask);
+	void (*quiesce)(struct vproxy_device *vdev);
 };
 
 #define VPROXY_RESET_TIMEOUT_MS	5000
@@ -190,7 +197,8 @@ int vproxy_device_ready(struct vproxy_device *vdev);
  *
  * Outstanding chains are then taken back with ioq_north_detach().  Must not be
  * called where a signal callback is waited for.  A device that does not come to
- * rest in time is from then on taken for gone.
+ * rest in time is cut off from memory if the transport can do that, and from
+ * then on taken for gone.
  */
 void vproxy_reset(struct vproxy_device *vdev);
 
@@ -262,8 +270,10 @@ struct vproxy_queue *vproxy_queue(struct vproxy_device *vdev, u32 index);
 bool vproxy_queue_kick(struct vproxy_queue *q);
 
 /**
- * vproxy_queue_set_affinity() - hint which CPUs should hear of a queue
- * @mask: CPUs; NULL takes the hint back
+ * vproxy_queue_set_affinity() - which CPUs should hear of a queue
+ * @mask: CPUs; NULL takes them back
+ *
+ * Nothing happens if the queue shares its vector, or the transport can't choose.
  */
 void vproxy_queue_set_affinity(struct vproxy_queue *q,
 			       const struct cpumask *mask);
@@ -276,7 +286,9 @@ void vproxy_queue_set_affinity(struct vproxy_queue *q,
  * vproxy_device_register() - put a device on the bus
  * @vdev: zeroed; @ops, @priv, @dma_dev (NULL: use @dev), @dev.parent set
  * @bus_id: number of the bus in this guest, for the name
- * @release: frees @vdev when its last reference is gone
+ * @release: frees @vdev when its last reference is gone, which may be long after
+ *	it was unregistered; NULL: kfree().  A transport without an owner can't
+ *	have one of its own.
  *
  * Reads the identity registers and refuses what makes no sense.
  *
@@ -306,6 +318,17 @@ void vproxy_alias_changed(struct vproxy_device *vdev);
  * Finds the queues (or the config change) behind it. Context: any.
  */
 void vproxy_signal(struct vproxy_device *vdev, unsigned int vector);
+
+/**
+ * vproxy_vector_name() - name an interrupt, as "vbus0-3-rx0"
+ * @nr: vectors there are going to be
+ * @vector: one of them
+ *
+ * For @setup_vectors of a transport.  Vector 0 is "-config"; a vector that
+ * several queues share has the name of the first and a "+".
+ */
+void vproxy_vector_name(struct vproxy_device *vdev, unsigned int nr,
+			unsigned int vector, char *buf, size_t size);
 
 /* Bus numbers for transports: the smallest free one. */
 int vproxy_bus_id_alloc(void);
