@@ -133,6 +133,53 @@ static void free_queues(struct vbus_net *vn)
 	vproxy_delete_queues(vn->vdev);
 }
 
+/* The pairs share the CPUs: what a CPU sends goes by its pair, and it hears of
+ * that pair's completions and of what the pair received.
+ */
+static void pair_cpus(const struct vbus_net *vn, unsigned int pair,
+		      struct cpumask *mask)
+{
+	unsigned int n = 0;
+	int cpu;
+
+	cpumask_clear(mask);
+	for_each_online_cpu(cpu)
+		if (n++ % vn->nr_pairs == pair)
+			cpumask_set_cpu(cpu, mask);
+}
+
+static void set_xps(struct vbus_net *vn)
+{
+	cpumask_var_t mask;
+	unsigned int i;
+
+	if (vn->nr_pairs < 2 || !zalloc_cpumask_var(&mask, GFP_KERNEL))
+		return;
+	for (i = 0; i < vn->nr_pairs; i++) {
+		pair_cpus(vn, i, mask);
+		netif_set_xps_queue(vn->dev, mask, i);
+	}
+	free_cpumask_var(mask);
+}
+
+/* Vectors are new whenever the queues are. */
+static void set_affinity(struct vbus_net *vn)
+{
+	cpumask_var_t mask;
+	unsigned int i;
+
+	if (vn->nr_pairs < 2 || !zalloc_cpumask_var(&mask, GFP_KERNEL))
+		return;
+	for (i = 0; i < 2 * vn->nr_pairs; i++) {
+		pair_cpus(vn, i / 2, mask);
+		/* More pairs than CPUs: any will do. */
+		if (cpumask_empty(mask))
+			continue;
+		vproxy_queue_set_affinity(vproxy_queue(vn->vdev, i), mask);
+	}
+	free_cpumask_var(mask);
+}
+
 static void enable_napi(struct vbus_net *vn)
 {
 	unsigned int i;
@@ -203,6 +250,7 @@ int vbus_net_up(struct vbus_net *vn)
 		if (err)
 			goto reset;
 	}
+	set_affinity(vn);
 	clear_bit(0, &vn->broken);
 	err = vproxy_device_ready(vn->vdev);
 	if (err)
@@ -489,6 +537,7 @@ static int vbus_net_probe(struct vproxy_device *vdev)
 	err = init_pairs(vn);
 	if (err)
 		goto free;
+	set_xps(vn);
 	err = register_netdev(dev);
 	if (err)
 		goto free;
