@@ -1,0 +1,269 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Channels: opening and closing the far end. Main thread.
+ */
+#define _GNU_SOURCE
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <termios.h>
+#include <unistd.h>
+
+#include "chan_priv.h"
+#include "log.h"
+
+/* At most one channel is stdio. */
+static struct termios saved_termios;
+static bool terminal_is_raw;
+
+void chan_restore_terminal(void)
+{
+	if (terminal_is_raw)
+		tcsetattr(STDIN_FILENO, TCSANOW, &saved_termios);
+	terminal_is_raw = false;
+}
+
+static void make_terminal_raw(void)
+{
+	struct termios raw;
+
+	/* In the background the terminal is somebody else's. */
+	if (tcgetpgrp(STDIN_FILENO) != getpgrp() ||
+	    tcgetattr(STDIN_FILENO, &saved_termios))
+		return;
+	raw = saved_termios;
+	cfmakeraw(&raw);
+	if (!tcsetattr(STDIN_FILENO, TCSANOW, &raw))
+		terminal_is_raw = true;
+}
+
+/*
+ * O_NONBLOCK belongs to what was opened, which the user's shell shares; so open
+ * anew what can be.
+ */
+static int reopen_stdout(void)
+{
+	struct stat st;
+	int fd = -1;
+
+	if (fstat(STDOUT_FILENO, &st))
+		return -1;
+	if (S_ISCHR(st.st_mode) || S_ISFIFO(st.st_mode))
+		fd = open("/proc/self/fd/1",
+			  O_WRONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+	if (fd >= 0)
+		return fd;
+	if (S_ISSOCK(st.st_mode))
+		fcntl(STDOUT_FILENO, F_SETFL, O_NONBLOCK);
+	return fcntl(STDOUT_FILENO, F_DUPFD_CLOEXEC, 0);
+}
+
+static int open_stdio(struct chan *chan)
+{
+	int ret;
+
+	chan->out_fd = reopen_stdout();
+	if (chan->out_fd < 0)
+		return -errno;
+	chan->out.fd = chan->out_fd;
+	ret = loop_add(chan->loop, &chan->out, EPOLLET);
+	if (ret == -EPERM)
+		chan->out.fd = -1;	/* a file: never has to be waited for */
+	else if (ret)
+		return ret;
+	chan->in.fd = fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, 0);
+	if (chan->in.fd < 0)
+		return 0;
+	chan->in_events = EPOLLIN;
+	ret = loop_add(chan->loop, &chan->in, EPOLLIN);
+	if (ret) {
+		/* A file or /dev/null: no input. */
+		close(chan->in.fd);
+		chan->in.fd = -1;
+	} else if (isatty(STDIN_FILENO)) {
+		chan->escapes = true;
+		make_terminal_raw();
+	}
+	return 0;
+}
+
+static int open_file(struct chan *chan, const char *path)
+{
+	chan->out_fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC |
+			    O_NOCTTY, 0666);
+	return chan->out_fd < 0 ? -errno : 0;
+}
+
+static int open_pty(struct chan *chan, const char *link)
+{
+	struct termios raw;
+	char name[64];
+	int fd, ret;
+
+	fd = posix_openpt(O_RDWR | O_NOCTTY | O_CLOEXEC);
+	if (fd < 0)
+		return -errno;
+	chan->in.fd = fd;
+	chan->out_fd = fd;
+	if (grantpt(fd) || unlockpt(fd) || ptsname_r(fd, name, sizeof(name)) ||
+	    fcntl(fd, F_SETFL, O_NONBLOCK) || tcgetattr(fd, &raw))
+		return -errno;
+	/* Of the other side: nothing may be echoed to the guest. */
+	cfmakeraw(&raw);
+	if (tcsetattr(fd, TCSANOW, &raw))
+		return -errno;
+	if (link) {
+		struct stat st;
+
+		/* One that an earlier run left. */
+		if (!lstat(link, &st) && S_ISLNK(st.st_mode))
+			unlink(link);
+		if (symlink(name, link)) {
+			ret = -errno;
+			log_error("%s pty: can't make link %s: %s", chan->name,
+				  link, strerror(-ret));
+			return ret;
+		}
+	}
+	log_note("%s is %s", chan->name, name);
+	chan->in_events = EPOLLIN | EPOLLET;
+	return loop_add(chan->loop, &chan->in, chan->in_events);
+}
+
+static void on_connect(void *opaque, uint32_t events)
+{
+	struct chan *chan = opaque;
+	int fd, ret;
+
+	(void)events;
+	fd = accept4(chan->listen.fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+	if (fd < 0)
+		return;
+	pthread_mutex_lock(&chan->lock);
+	chan->in.fd = fd;
+	chan->out_fd = fd;
+	chan->in_events = EPOLLIN | EPOLLET;
+	chan->input_stopped = false;
+	ret = loop_add(chan->loop, &chan->in, chan->in_events);
+	if (ret) {
+		chan->in.fd = -1;
+		chan->out_fd = -1;
+	}
+	pthread_mutex_unlock(&chan->lock);
+	if (ret) {
+		close(fd);
+		return;
+	}
+	/* One at a time: the next one waits until this one is gone. */
+	loop_del(chan->loop, &chan->listen);
+}
+
+void chan_disconnect(struct chan *chan)
+{
+	int fd = chan->in.fd;
+
+	loop_del(chan->loop, &chan->in);
+	pthread_mutex_lock(&chan->lock);
+	chan->out_fd = -1;
+	chan->in.fd = -1;
+	pthread_mutex_unlock(&chan->lock);
+	close(fd);
+	if (loop_add(chan->loop, &chan->listen, EPOLLIN))
+		log_error("%s: can't wait for a connection any more", chan->name);
+}
+
+static int open_unix(struct chan *chan, const char *path)
+{
+	struct sockaddr_un address = { .sun_family = AF_UNIX };
+	struct stat st;
+	int fd;
+
+	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	if (fd < 0)
+		return -errno;
+	chan->listen.fd = fd;
+	/* The options are checked for its length. */
+	strncpy(address.sun_path, path, sizeof(address.sun_path) - 1);
+	/* One that an earlier run left: nobody can connect to it. */
+	if (!lstat(path, &st) && S_ISSOCK(st.st_mode)) {
+		if (!connect(fd, (struct sockaddr *)&address, sizeof(address)))
+			return -EADDRINUSE;
+		unlink(path);
+	}
+	if (bind(fd, (struct sockaddr *)&address, sizeof(address)) ||
+	    listen(fd, 1))
+		return -errno;
+	return loop_add(chan->loop, &chan->listen, EPOLLIN);
+}
+
+int chan_new(struct loop *loop, const char *name, const struct chan_option *opt,
+	     const struct chan_ops *ops, void *opaque, struct chan **out)
+{
+	struct chan *chan;
+	int ret = 0;
+
+	chan = calloc(1, sizeof(*chan));
+	if (!chan)
+		return -ENOMEM;
+	*chan = (struct chan){
+		.loop = loop,
+		.name = name,
+		.kind = opt->kind,
+		.ops = ops,
+		.opaque = opaque,
+		.in = { -1, chan_on_input, chan },
+		.out = { -1, chan_on_output, chan },
+		.listen = { -1, on_connect, chan },
+		.out_fd = -1,
+	};
+	pthread_mutex_init(&chan->lock, NULL);
+	switch (opt->kind) {
+	case CHAN_NONE:
+		break;
+	case CHAN_STDIO:
+		ret = open_stdio(chan);
+		break;
+	case CHAN_FILE:
+		ret = open_file(chan, opt->path);
+		break;
+	case CHAN_UNIX:
+		ret = open_unix(chan, opt->path);
+		break;
+	case CHAN_PTY:
+		ret = open_pty(chan, opt->path);
+		break;
+	}
+	if (ret) {
+		log_error("%s: can't open %s: %s", name,
+			  opt->path ? opt->path : "it", strerror(-ret));
+		chan_free(chan);
+		return ret;
+	}
+	*out = chan;
+	return 0;
+}
+
+void chan_close(struct chan *chan)
+{
+	if (chan->kind == CHAN_STDIO)
+		chan_restore_terminal();
+	if (chan->in.fd >= 0) {
+		loop_del(chan->loop, &chan->in);
+		if (chan->in.fd != chan->out_fd)
+			close(chan->in.fd);
+	}
+	if (chan->out.fd >= 0)
+		loop_del(chan->loop, &chan->out);
+	if (chan->out_fd >= 0)
+		close(chan->out_fd);
+	if (chan->listen.fd >= 0) {
+		loop_del(chan->loop, &chan->listen);
+		close(chan->listen.fd);
+	}
+}
