@@ -8,10 +8,21 @@ BUILD ?= build
 # The newest kernel whose headers are installed: the running one often has none.
 KDIR ?= $(lastword $(shell ls -d /lib/modules/*/build 2>/dev/null | sort -V))
 
-# The one list of what has to be installed, as Debian names it.
-DEPS := build-essential linux-headers-amd64 linux-source-6.1 bc bison flex \
-	libelf-dev libssl-dev kmod xz-utils python3 perl sparse cppcheck \
-	libcmocka-dev git iproute2 iputils-ping iperf3 procps util-linux
+# The one list of what has to be installed, as Debian names it: what the outer host
+# and the demo in it need, and the rest, which only the checks need.
+DEPS_DEMO := build-essential linux-headers-amd64 kmod python3 perl bison flex xz-utils \
+	ninja-build pkg-config python3-venv libglib2.0-dev zlib1g-dev libcap-ng-dev libattr1-dev \
+	liburcu-dev libseccomp-dev acpica-tools busybox-static cpio \
+	iproute2 iputils-ping iperf3 ethtool pciutils socat procps util-linux
+DEPS := $(DEPS_DEMO) linux-source-6.1 bc libelf-dev libssl-dev sparse cppcheck \
+	libcmocka-dev git
+
+# Where "make install" puts things, for the kernel that KDIR belongs to.
+PREFIX ?= /usr/local
+KVER ?= $(shell sed -n 's/^.*UTS_RELEASE "\(.*\)"$$/\1/p' $(KDIR)/include/generated/utsrelease.h 2>/dev/null)
+DEST = $(if $(DESTDIR),$(abspath $(DESTDIR)))
+MODDIR = $(DEST)/lib/modules/$(KVER)/extra/vbus
+UAPI_DIR = $(DEST)$(PREFIX)/include/linux
 
 # Explicit kernels get a build folder of their own.
 ifeq ($(origin KDIR),file)
@@ -41,7 +52,7 @@ endef
 $(foreach d,$(USER_DIRS),$(eval $(call user_rule,$(d))))
 
 check: ## every check there is; ends with the tally
-	@+tests/check style user kunit loop
+	@+tests/check style user kunit loop vm
 
 check-style: ## checkpatch, W=1, sparse, cppcheck, layers, uAPI headers ...
 	@+tests/check style
@@ -55,6 +66,19 @@ check-kunit: ## KUnit suites in UML; SUITE="ring_test ..." for some, QUICK=1 wit
 check-loop: ## host and guest in one UML kernel; TEST="name ..." for some, QUICK=1
 	@+TEST="$(TEST)" QUICK=$(QUICK) tests/check loop
 
+check-vm: ## guests in a real host kernel; TEST="name ..." for some, LONG=1 for full length
+	@+TEST="$(TEST)" LONG=$(LONG) tests/check vm
+
+check-lab: ## stock guests under load for MINUTES=30: is the outer host to be trusted?
+	@tests/vm/prepare
+	@for t in tests/vm/lab/*.sh; do \
+		tests/vm/run --no-build --timeout $$(($(or $(MINUTES),30) * 60 + 900)) \
+			--env MINUTES=$(or $(MINUTES),30) --name lab-$$(basename $$t .sh) $$t || exit; \
+	done
+
+check-long: ## everything, with all repetitions: takes hours
+	@+LONG=1 tests/check style user kunit loop vm
+
 coverage: ## lines of the modules that the tests in UML execute
 	@+SUITE="$(SUITE)" TEST="$(TEST)" tests/coverage
 
@@ -65,10 +89,56 @@ uml-kernel: ## the UML kernels themselves, into the cache
 	tests/uml/kernel debug
 	tests/uml/kernel gcov
 
+vm-emulator: ## emulator and kernel of the outer host, into the cache
+	tests/vm/emulator
+	tests/vm/kernel
+
+demo: deps-demo ## the main job, once, in a virtual machine that plays the host
+	@+tests/vm/run --timeout 300 --name demo Documentation/examples/demo.sh
+
+demo-shell: deps-demo ## the same, but stop where host and guest talk, with a shell on that host
+	@+tests/vm/run --timeout 86400 --tty --name demo Documentation/examples/demo.sh shell
+
 bench-ring: ## ring layouts compared on two CPUs; JSON=FILE
 	+$(MAKE) -C bench/ring BUILD=$(VBUS_BUILD) run $(if $(JSON),JSON=$(abspath $(JSON)))
 
+install: install-modules install-headers install-user ## modules, programs, headers, manuals; PREFIX, DESTDIR
+
+uninstall: uninstall-modules uninstall-headers uninstall-user ## take them away again
+
+# Debug information is for where they were built, and KUnit suites for nobody else. A
+# package runs depmod where it is unpacked.
+install-modules: modules
+	@[ -n "$(KVER)" ] || { echo "no kernel build tree in '$(KDIR)': give KDIR="; exit 1; }
+	rm -rf $(MODDIR)
+	install -d $(MODDIR)
+	@cd $(VBUS_BUILD)/$(MODULES) && for m in $$(sed -n '/^kunit\/\|\/kunit\//!s/\.k\?o$$/.ko/p' modules.order); do \
+		echo "  INSTALL $(MODDIR)/$${m##*/}"; \
+		install -m 644 $$m $(MODDIR)/ && strip --strip-debug $(MODDIR)/$${m##*/} || exit 1; \
+	done
+	$(if $(DESTDIR),,depmod -a $(KVER))
+
+uninstall-modules:
+	rm -rf $(MODDIR)
+	$(if $(DESTDIR),,depmod -a $(KVER))
+
+# For authors of VMMs and guests; libvbus brings its own.
+install-headers:
+	install -d $(UAPI_DIR)
+	install -m 644 include/uapi/linux/vbus*.h $(UAPI_DIR)/
+
+uninstall-headers:
+	rm -f $(addprefix $(UAPI_DIR)/,$(notdir $(wildcard include/uapi/linux/vbus*.h)))
+
+install-user uninstall-user:
+	+$(MAKE) -C userspace BUILD=$(VBUS_BUILD) PREFIX=$(PREFIX) DESTDIR=$(DEST) $(@:-user=)
+	$(if $(DESTDIR),,ldconfig)
+
 deps: ## install what is needed (as root), or print how to
+deps-demo: ## the same for "make demo" alone
+deps-demo: DEPS := $(DEPS_DEMO)
+
+deps deps-demo:
 	@missing=; for p in $(DEPS); do \
 		dpkg-query -W -f '$${Status}' $$p 2>/dev/null | grep -q 'ok installed' || \
 			missing="$$missing $$p"; \
@@ -91,5 +161,7 @@ help: ## this list
 	@echo "KDIR=$(KDIR)  BUILD=$(BUILD)"
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  \1\t\2/p' Makefile | expand -t 18
 
-.PHONY: all modules user check check-style check-user check-kunit check-loop \
-	coverage modules-uml uml-kernel bench-ring deps clean help
+.PHONY: install uninstall install-modules install-headers install-user \
+	uninstall-modules uninstall-headers uninstall-user deps-demo demo demo-shell
+.PHONY: all modules user check check-style check-user check-kunit check-loop check-vm check-lab check-long \
+	coverage modules-uml uml-kernel vm-emulator bench-ring deps clean help

@@ -8,7 +8,8 @@
 #
 #   U  include/uapi/linux      N  include/vbus, for both sides: the ring
 #   H  include/vbus, host      P  include/vbus, guest
-#   C D L  private headers of the core, of a model, of the library
+#   C D    private headers of the core, of a model
+#   L      libvbus.h, for VMMs; B and V  private headers of the library, of vbus-vmm
 set -uo pipefail
 cd "$(dirname "$0")/.." || exit 1
 
@@ -26,13 +27,17 @@ header_room()
 	'"'*'..'*'vbus-proxy/'*) echo X ;;
 	'"'*'..'*'drivers/'*) echo G ;;
 	'"'*'..'*) echo other ;;
-	'"'*'libvbus'*) echo L ;;
+	'"libvbus.h"'|'"libvbus/libvbus.h"') echo L ;;
+	'"libvbus/'*) echo B ;;
+	'"dsdt.hex"') echo own ;;	# made by the build
 	'"'*)
 		# A quoted name is a file of the same folder, or of one of the
 		# folders above it in the same room.
 		local dir=${from%/*} file=${name//\"/}
 		if [ -e "$dir/$file" ] || [ -e "${dir%/*}/$file" ]; then
 			echo own
+		elif [ -e "userspace/vmm/$file" ]; then
+			echo V
 		else
 			echo other
 		fi ;;
@@ -53,8 +58,10 @@ allowed()
 	vbus-proxy/loop*)          echo "U N H P own" ;;
 	vbus-proxy/*)              echo "U N P own" ;;
 	drivers/*)                 echo "U N P own" ;;
-	userspace/*)               echo "U N L own" ;;
+	userspace/*)               echo "U L own" ;;
 	kunit/*)                   echo "U N H P C D X G own" ;;
+	tests/libvbus/*)           echo "U N L B own" ;;
+	tests/vmm-unit/*)          echo "U L V own" ;;
 	tests/*|bench/*)           echo "U N L own" ;;
 	*)                         echo "" ;;
 	esac

@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
 #
-# The quick start of README.md: a network card whose host end and guest end are in
+# The steps of Documentation/loopback.rst: a network card whose host end and guest end are in
 # one kernel. In User-Mode Linux:
 #
 #	tests/uml/run Documentation/examples/loopback.sh

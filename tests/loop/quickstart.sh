@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
 #
-# The quick start of README.md works as it is written.
+# The steps of Documentation/loopback.rst work as they are written.
 . "${0%/*}/../lib/tap.sh"
 
 check "the quick start" "$VBUS_TOP/Documentation/examples/loopback.sh"
