@@ -35,6 +35,26 @@ incompressible()
 	[ "$(gzip -9 < "$1" | wc -c)" -gt "$(stat -c %s "$1")" ]
 }
 
+# A limit is the device's, not that of a driver's stay: each new one would find a
+# full bucket otherwise.
+rebinds()
+{
+	local i
+	for i in 1 2 3 4 5 6; do
+		echo vbus0-3 > /sys/bus/vbus/drivers/vbus-rng/unbind &&
+			echo vbus0-3 > /sys/bus/vbus/drivers/vbus-rng/bind &&
+			wait_for 10 is_current && draw /tmp/a 16384 || return
+	done
+}
+
+# bounded SINCE: no more than the rate allows since then, and a full bucket.
+bounded()
+{
+	local now
+	read -r now _ < /proc/uptime
+	test "$(stat_of bytes)" -le $((16384 * (${now%.*} - $1 + 2)))
+}
+
 # Two readers, beside the kernel's own, until the source is gone.
 readers_start()
 {
@@ -94,10 +114,13 @@ way "unbind of the driver" \
 way "the bus by force" "rmdir $loop/vm0" attach
 
 check "unplug for a limit" eval 'unplug && wait_for 10 is_gone'
+read -r since _ < /proc/uptime
 check "16 KiB a second" eval "echo 0 > $dev/enable && echo 16384 > $dev/rate && echo 1 > $dev/enable"
 check "plug it" eval 'plug && wait_for 10 is_current'
 check "more than a second's worth arrives" draw /tmp/a 32768
 check "after waiting" test "$(stat_of waits)" -gt 0
+check "a driver that resets it again and again" rebinds
+check "gets no more for that" bounded "${since%.*}"
 check "unplug while a reader waits" eval 'readers_start && unplug'
 check "the readers end" wait_for 20 readers_left
 wait

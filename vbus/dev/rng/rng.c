@@ -49,11 +49,17 @@ static const char *const vdm_rng_stat_names[VDM_RNG_NR_STATS] = {
  * struct vdm_rng - a device
  * @dev: core's half
  * @rate: attribute "rate", bytes a second, 0 without limit; fixed while enabled
+ * @tokens: bytes that may be given now; of the device, or a guest that resets it
+ *	would find a full bucket each time.  The work's own between start and
+ *	stop: the class is not multi, so there is one at a time.
+ * @filled: when @tokens was brought up to date
  * @stats: counters
  */
 struct vdm_rng {
 	struct vbus_device dev;
 	u32 rate;
+	u32 tokens;
+	ktime_t filled;
 	atomic64_t stats[VDM_RNG_NR_STATS];
 };
 
@@ -61,17 +67,13 @@ struct vdm_rng {
  * struct vdm_rng_queue - what serves the queue from start to stop
  * @q: the queue
  * @rng: the device
- * @work: serves; all below is its own
- * @tokens: bytes that may be given now
- * @filled: when @tokens was brought up to date
- * @segs: of the chain at hand
+ * @work: serves
+ * @segs: of the chain at hand, the work's own
  */
 struct vdm_rng_queue {
 	struct vbus_queue *q;
 	struct vdm_rng *rng;
 	struct delayed_work work;
-	u32 tokens;
-	ktime_t filled;
 	struct ioq_seg segs[VDM_RNG_SEG_MAX];
 };
 
@@ -81,27 +83,27 @@ static inline struct vdm_rng *to_vdm_rng(struct vbus_device *dev)
 }
 
 /* Return: 0 if something may be given now, or jiffies to wait. */
-static unsigned long vdm_rng_tokens(struct vdm_rng_queue *rq)
+static unsigned long vdm_rng_tokens(struct vdm_rng *rng)
 {
-	u32 rate = rq->rng->rate;
+	u32 rate = rng->rate;
 	ktime_t now;
 	u64 new;
 
 	if (!rate) {
-		rq->tokens = VBUS_RNG_MAX_BYTES;
+		rng->tokens = VBUS_RNG_MAX_BYTES;
 		return 0;
 	}
 	now = ktime_get();
 	/* A longer pause brings no more than a full bucket. */
-	new = div_u64((u64)min_t(s64, ktime_sub(now, rq->filled),
+	new = div_u64((u64)min_t(s64, ktime_sub(now, rng->filled),
 				 NSEC_PER_SEC) * rate, NSEC_PER_SEC);
 	if (new) {
-		rq->tokens = min_t(u64, rq->tokens + new, rate);
-		rq->filled = now;
+		rng->tokens = min_t(u64, rng->tokens + new, rate);
+		rng->filled = now;
 	}
-	if (rq->tokens >= VDM_RNG_MIN_TOKENS)
+	if (rng->tokens >= VDM_RNG_MIN_TOKENS)
 		return 0;
-	return DIV_ROUND_UP((VDM_RNG_MIN_TOKENS - rq->tokens) * HZ, rate);
+	return DIV_ROUND_UP((VDM_RNG_MIN_TOKENS - rng->tokens) * HZ, rate);
 }
 
 /* Return: 0, or -EFAULT if a segment is not guest memory. */
@@ -142,7 +144,7 @@ static void vdm_rng_serve(struct work_struct *work)
 	u32 len;
 
 	for (done = 0; done < VDM_RNG_BUDGET; done++) {
-		wait = vdm_rng_tokens(rq);
+		wait = vdm_rng_tokens(rng);
 		if (wait)
 			break;
 		ret = vbus_queue_get(q, rq->segs, VDM_RNG_SEG_MAX, &chain);
@@ -154,13 +156,13 @@ static void vdm_rng_serve(struct work_struct *work)
 			vbus_conn_broken(q->conn, "a request that is not all room for bytes");
 			return;
 		}
-		len = min3(chain.in_len, rq->tokens, (u32)VBUS_RNG_MAX_BYTES);
+		len = min3(chain.in_len, rng->tokens, (u32)VBUS_RNG_MAX_BYTES);
 		if (vdm_rng_fill(rq, chain.nr_in, len)) {
 			vbus_conn_broken(q->conn, "a request outside guest memory");
 			return;
 		}
 		if (rng->rate)
-			rq->tokens -= len;
+			rng->tokens -= len;
 		atomic64_inc(&rng->stats[VDM_RNG_REQUESTS]);
 		atomic64_add(len, &rng->stats[VDM_RNG_BYTES]);
 		ioq_south_complete(&q->ring, chain.id, len);
@@ -196,8 +198,6 @@ static int vdm_rng_start(struct vbus_conn *conn)
 		return -ENOMEM;
 	rq->q = q;
 	rq->rng = to_vdm_rng(vbus_conn_device(conn));
-	rq->tokens = rq->rng->rate;
-	rq->filled = ktime_get();
 	INIT_DELAYED_WORK(&rq->work, vdm_rng_serve);
 	q->priv = rq;
 	return 0;
@@ -246,10 +246,13 @@ static u64 vdm_rng_stat(struct vbus_device *dev, unsigned int nr)
 
 static int vdm_rng_enable(struct vbus_device *dev)
 {
+	struct vdm_rng *rng = to_vdm_rng(dev);
 	unsigned int i;
 
+	rng->tokens = rng->rate;
+	rng->filled = ktime_get();
 	for (i = 0; i < VDM_RNG_NR_STATS; i++)
-		atomic64_set(&to_vdm_rng(dev)->stats[i], 0);
+		atomic64_set(&rng->stats[i], 0);
 	return 0;
 }
 
