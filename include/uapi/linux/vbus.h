@@ -2,8 +2,8 @@
 /*
  * /dev/vbus/<bus>: what a VMM says to the host core.
  *
- * Two kinds of file: the bus fd, from open(2), and device fds, from
- * VBUS_OPEN_SLOT.  Every ioctl takes a pointer to a struct that begins with
+ * Three kinds of file: the bus fd, from open(2), device fds, from
+ * VBUS_OPEN_SLOT, and the native fd, from VBUS_OPEN_NATIVE.  Every ioctl takes a pointer to a struct that begins with
  * its own size in bytes and a flags word.  A kernel that knows fewer fields
  * accepts a larger struct if the rest is zero (else E2BIG); one that knows
  * more treats missing fields as zero.  Unknown flag bits and non-zero padding
@@ -40,6 +40,7 @@ struct vbus_info {
 };
 
 #define VBUS_CAP_MEM_RDONLY	_BITULL(0)	/* VBUS_MEM_RDONLY is known */
+#define VBUS_CAP_NATIVE		_BITULL(1)	/* VBUS_OPEN_NATIVE is known */
 
 /**
  * struct vbus_mem_region - VBUS_MEM_ADD, VBUS_MEM_DEL
@@ -83,6 +84,32 @@ struct vbus_open_slot {
 	__u32 size;
 	__u32 flags;
 	__u32 slot;
+	__s32 fd;
+};
+
+/**
+ * struct vbus_open_native - VBUS_OPEN_NATIVE: the front of <linux/vbus_native.h>
+ * @size: sizeof(struct vbus_open_native)
+ * @flags: zero
+ * @nr_queues: event queues the guest may use, 1 to VBUS_NATIVE_MAX_QUEUES
+ * @nr_pages: call pages the guest may use, 1 to VBUS_NATIVE_MAX_PAGES; one for
+ *	each virtual CPU is best
+ * @bus: tells this bus from others of the same guest; VBUS_NREG_BUS
+ * @fd: out: native fd, O_CLOEXEC
+ *
+ * pread(2) and pwrite(2) on the native fd are the guest's accesses to the window.
+ * Devices that the guest opens through it can't be opened with VBUS_OPEN_SLOT at the
+ * same time, and the other way round: EBUSY.  Closing it is VBUS_NATIVE_RESET and
+ * the end.
+ *
+ * EINVAL: a number out of range; EBUSY: open already.
+ */
+struct vbus_open_native {
+	__u32 size;
+	__u32 flags;
+	__u32 nr_queues;
+	__u32 nr_pages;
+	__u32 bus;
 	__s32 fd;
 };
 
@@ -228,11 +255,44 @@ struct vbus_state_queue {
 	__u32 pos_chain;
 };
 
+/**
+ * struct vbus_native_fd - VBUS_NATIVE_SET_IRQ, VBUS_NATIVE_SET_DOORBELL
+ * @size: sizeof(struct vbus_native_fd)
+ * @flags: zero
+ * @index: event queue, or call page
+ * @fd: eventfd, or -1 to unbind
+ *
+ * SET_IRQ: what the device signals for an event queue; a signal that came while
+ * none was bound is delivered on binding.  SET_DOORBELL: what rings for a call
+ * page; a VMM without such an eventfd writes to the window instead, to the same
+ * effect.
+ *
+ * EINVAL: no such queue or page, or not an eventfd; EBADF; ENODEV: the bus is
+ * closed.
+ */
+struct vbus_native_fd {
+	__u32 size;
+	__u32 flags;
+	__u32 index;
+	__s32 fd;
+};
+
+/**
+ * struct vbus_native_reset - VBUS_NATIVE_RESET: as the guest writing STATUS 0
+ * @size: sizeof(struct vbus_native_reset)
+ * @flags: zero
+ */
+struct vbus_native_reset {
+	__u32 size;
+	__u32 flags;
+};
+
 /* Bus fd */
 #define VBUS_GET_INFO		_IO(VBUS_IOC, 0x40)
 #define VBUS_MEM_ADD		_IO(VBUS_IOC, 0x41)
 #define VBUS_MEM_DEL		_IO(VBUS_IOC, 0x42)
 #define VBUS_OPEN_SLOT		_IO(VBUS_IOC, 0x43)
+#define VBUS_OPEN_NATIVE	_IO(VBUS_IOC, 0x44)
 
 /* Device fd */
 #define VBUS_DEV_SET_IRQ	_IO(VBUS_IOC, 0x50)
@@ -241,5 +301,10 @@ struct vbus_state_queue {
 #define VBUS_DEV_GET_ATTR	_IO(VBUS_IOC, 0x53)
 #define VBUS_DEV_SET_ATTR	_IO(VBUS_IOC, 0x54)
 #define VBUS_DEV_HAS_ATTR	_IO(VBUS_IOC, 0x55)
+
+/* Native fd */
+#define VBUS_NATIVE_SET_IRQ	_IO(VBUS_IOC, 0x58)
+#define VBUS_NATIVE_SET_DOORBELL _IO(VBUS_IOC, 0x59)
+#define VBUS_NATIVE_RESET	_IO(VBUS_IOC, 0x5a)
 
 #endif /* _UAPI_LINUX_VBUS_H */
