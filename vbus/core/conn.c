@@ -170,8 +170,14 @@ void vbus_conn_close(struct vbus_conn *conn)
 	/* Only bus->lock is needed to look: disconnecting takes it. */
 	if (conn->connected) {
 		vbus_conn_disconnect(conn);
-		if (slot->unplugging)
+		if (slot->unplugging) {
+			/* Whose guest let go behind his back is told. */
+			if (conn->native)
+				vbus_session_post(slot, VBUS_EVENT_REMOVED);
 			vbus_slot_detach(slot);
+		} else if (!conn->native) {
+			vbus_session_free_slot(slot);
+		}
 	}
 	mutex_unlock(&conn->bus->lock);
 	vbus_conn_put(conn);

@@ -4,6 +4,8 @@
  *
  * Locks, in the order they are taken:
  *
+ *	native->lock, nslot->lock
+ *			mutexes of a session's native front, see native_priv.h.
  *	su_mutex	mutex of our configfs subsystem. configfs holds it
  *			while items are made and taken out of the tree, and
  *			vbus_item_pin() does.
@@ -55,6 +57,7 @@
 #define VBUS_BUS_NAME_MAX	32
 
 struct eventfd_ctx;
+struct vbus_native;
 
 /**
  * struct vbus_bus - a bus the admin made
@@ -64,6 +67,7 @@ struct eventfd_ctx;
  * @lock: see the top of this file
  * @slots: by number; under @lock
  * @session: the one user, or NULL; under @lock
+ * @plugs: devices plugged so far; under @lock
  * @minor: of the device node
  * @cdev_device: the node's device; replaced when ownership changes, under @lock
  * @uid: owner of the node; under @lock, as are the next two
@@ -77,6 +81,7 @@ struct vbus_bus {
 	struct mutex lock;	/* session, slots, events */
 	struct vbus_slot *slots[VBUS_MAX_SLOTS];
 	struct vbus_session *session;
+	u32 plugs;
 	int minor;
 	struct device *cdev_device;
 	kuid_t uid;
@@ -92,7 +97,9 @@ struct vbus_bus {
  * @dev: plugged device or NULL; under bus->lock, as all below
  * @dev_node: on dev->slots, under dev->lock
  * @conn: connection of the session, or NULL
+ * @plugs: which plugging of this bus brought @dev
  * @unplugging: the admin removed the link, the guest has not let go yet
+ * @refused: and has said that it won't
  * @alias: shown to the guest, NUL padded
  */
 struct vbus_slot {
@@ -102,7 +109,9 @@ struct vbus_slot {
 	struct vbus_device *dev;
 	struct list_head dev_node;
 	struct vbus_conn *conn;
+	u32 plugs;
 	bool unplugging;
+	bool refused;
 	char alias[VBUS_ALIAS_SIZE];
 };
 
@@ -113,6 +122,7 @@ struct vbus_slot {
  * @ops: event hook
  * @priv: its argument
  * @conns: connections; under bus->lock
+ * @native: how a guest attaches without PCI, or NULL; under bus->lock
  * @slots: slots with pending events; written under bus->lock
  * @pending: those events, BIT(VBUS_EVENT_*), by slot number; under bus->lock.
  *	Kept here, because an event may outlive its slot.
@@ -123,6 +133,7 @@ struct vbus_session {
 	const struct vbus_session_ops *ops;
 	void *priv;
 	struct list_head conns;
+	struct vbus_native *native;
 	DECLARE_BITMAP(slots, VBUS_MAX_SLOTS);
 	u8 pending[VBUS_MAX_SLOTS];
 };
@@ -140,8 +151,8 @@ struct vbus_irq {
 };
 
 /**
- * struct vbus_vector - one interrupt of a connection
- * @irq: where it goes; updated under conn->lock
+ * struct vbus_vector - one interrupt of a connection, or of an event queue
+ * @irq: where it goes; updated under a lock of the owner
  * @pending: bit 0: a signal came while @irq was NULL
  * @work: for signals from inside an eventfd's wake-up
  */
@@ -189,6 +200,7 @@ struct vbus_conn_queue {
  * @session_node: on session->conns, under bus->lock
  * @dev_node: on dev->conns, under dev->config_lock
  * @lock: see the top of this file
+ * @native: opened by a guest, unseen by the session's user
  * @connected: under @lock; false for good once disconnected
  * @info: shape of the device
  * @nr_vectors: one per queue and one for config
@@ -211,6 +223,7 @@ struct vbus_conn {
 	struct list_head session_node;
 	struct list_head dev_node;
 	struct mutex lock;	/* registers, start and stop */
+	bool native;
 	bool connected;
 	struct vbus_device_info info;
 	u32 nr_vectors;
@@ -290,6 +303,7 @@ struct vbus_session *vbus_session_open_bus(struct vbus_bus *bus,
 					   void *priv);
 void vbus_session_post(struct vbus_slot *slot, u32 type);
 void vbus_session_withdraw(struct vbus_slot *slot, u32 type);
+void vbus_session_free_slot(struct vbus_slot *slot);
 void vbus_session_requeue(struct vbus_session *session,
 			  const struct vbus_event *ev);
 
@@ -307,11 +321,19 @@ void vbus_queue_detach(struct vbus_conn_queue *cq);
 void vbus_queue_kick(struct vbus_conn_queue *cq);
 
 /* signal.c */
+struct vbus_irq *vbus_irq_alloc(struct eventfd_ctx *ctx, void (*fn)(void *arg),
+				void *arg);
+void vbus_vector_init(struct vbus_vector *vector);
+void vbus_vector_bind(struct vbus_vector *vector, struct vbus_irq *irq);
+void vbus_vector_signal(struct vbus_vector *vector);
 int vbus_conn_vectors_init(struct vbus_conn *conn);
 void vbus_conn_vectors_release(struct vbus_conn *conn);
 void vbus_conn_signal(struct vbus_conn *conn, u32 vector);
 
 /* doorbell.c */
+struct vbus_doorbell *vbus_doorbell_create(int fd, void (*ring)(void *arg),
+					   void *arg);
+void vbus_doorbell_destroy(struct vbus_doorbell *bell);
 void vbus_doorbell_unbind(struct vbus_conn_queue *cq);
 
 /* attr.c: values in kernel memory; callers hold conn->lock */
@@ -336,14 +358,25 @@ int vbus_conn_set_attr(struct vbus_conn *conn,
 		       const struct vbus_dev_attr *attr,
 		       const union vbus_attr_value *value, int fault);
 
+/* native.c */
+void vbus_native_news(struct vbus_native *nv, u32 slot, bool renamed);
+void vbus_native_detach(struct vbus_session *session);
+
+/* call.c */
+int vbus_call_init(void);
+void vbus_call_exit(void);
+
 /* ioctl.c */
 long vbus_bus_ioctl(struct vbus_session *session, unsigned int cmd,
 		    void __user *arg);
 long vbus_dev_ioctl(struct vbus_conn *conn, unsigned int cmd,
 		    void __user *arg);
+long vbus_native_ioctl(struct vbus_native *nv, unsigned int cmd,
+		       void __user *arg);
 
-/* chardev.c, devfd.c */
+/* chardev.c, devfd.c, nativefd.c */
 extern const struct file_operations vbus_bus_fops;
 struct file *vbus_devfd_create(struct vbus_conn *conn);
+struct file *vbus_nativefd_create(struct vbus_native *nv);
 
 #endif /* _VBUS_CORE_H */

@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Doorbells in: an eventfd whose wake-up callback kicks a queue.
+ * Doorbells in: an eventfd whose wake-up callback kicks a queue, or looks at a call
+ * page.
  *
  * The callback runs under the eventfd's wait queue lock, interrupts off, on the
  * CPU of whoever wrote.  The doorbell holds the eventfd's context, not its file:
  * when the last file closes (EPOLLHUP) the entry just stays silent until it is
- * unbound.  Binding and unbinding are under conn->lock.
+ * unbound.  Binding and unbinding are under the owner's lock: conn->lock, or
+ * native->lock.
  */
 #include <linux/eventfd.h>
 #include <linux/file.h>
@@ -16,14 +18,16 @@
 #include "core.h"
 
 /**
- * struct vbus_doorbell - an eventfd bound to a queue
- * @cq: the queue
+ * struct vbus_doorbell - an eventfd bound to something that is rung
+ * @ring: called for each ring
+ * @arg: its argument
  * @ctx: the eventfd
  * @wait: entry on its wait queue
  * @table: used once, to get there
  */
 struct vbus_doorbell {
-	struct vbus_conn_queue *cq;
+	void (*ring)(void *arg);
+	void *arg;
 	struct eventfd_ctx *ctx;
 	wait_queue_entry_t wait;
 	poll_table table;
@@ -40,7 +44,7 @@ static int vbus_doorbell_wake(wait_queue_entry_t *wait, unsigned int mode,
 		return 0;
 	/* Consume, so that the writer never finds the counter full. */
 	eventfd_ctx_do_read(bell->ctx, &count);
-	vbus_queue_kick(bell->cq);
+	bell->ring(bell->arg);
 	return 0;
 }
 
@@ -53,8 +57,12 @@ static void vbus_doorbell_queue(struct file *file, wait_queue_head_t *wqh,
 	add_wait_queue(wqh, &bell->wait);
 }
 
-static struct vbus_doorbell *vbus_doorbell_create(struct vbus_conn_queue *cq,
-						  int fd)
+/*
+ * @ring is called from hard interrupt context or with interrupts off, until
+ * vbus_doorbell_destroy() has returned.
+ */
+struct vbus_doorbell *vbus_doorbell_create(int fd, void (*ring)(void *arg),
+					   void *arg)
 {
 	struct vbus_doorbell *bell;
 	struct file *file;
@@ -69,7 +77,8 @@ static struct vbus_doorbell *vbus_doorbell_create(struct vbus_conn_queue *cq,
 		ret = -ENOMEM;
 		goto err_file;
 	}
-	bell->cq = cq;
+	bell->ring = ring;
+	bell->arg = arg;
 	bell->ctx = eventfd_ctx_fileget(file);
 	if (IS_ERR(bell->ctx)) {
 		ret = PTR_ERR(bell->ctx);
@@ -80,7 +89,7 @@ static struct vbus_doorbell *vbus_doorbell_create(struct vbus_conn_queue *cq,
 
 	/* A ring from before we listened is not lost. */
 	if (vfs_poll(file, &bell->table) & EPOLLIN)
-		vbus_queue_kick(cq);
+		ring(arg);
 	fput(file);
 	return bell;
 
@@ -91,18 +100,27 @@ err_file:
 	return ERR_PTR(ret);
 }
 
-/* Off the wait queue: when this returns no wake-up callback runs. */
-void vbus_doorbell_unbind(struct vbus_conn_queue *cq)
+/* Off the wait queue: when this returns no wake-up callback runs.  NULL will do. */
+void vbus_doorbell_destroy(struct vbus_doorbell *bell)
 {
-	struct vbus_doorbell *bell = cq->doorbell;
 	u64 count;
 
 	if (!bell)
 		return;
-	cq->doorbell = NULL;
 	eventfd_ctx_remove_wait_queue(bell->ctx, &bell->wait, &count);
 	eventfd_ctx_put(bell->ctx);
 	kfree(bell);
+}
+
+void vbus_doorbell_unbind(struct vbus_conn_queue *cq)
+{
+	vbus_doorbell_destroy(cq->doorbell);
+	cq->doorbell = NULL;
+}
+
+static void vbus_doorbell_kick(void *arg)
+{
+	vbus_queue_kick(arg);
 }
 
 int vbus_conn_set_doorbell(struct vbus_conn *conn, u32 queue, int fd)
@@ -123,7 +141,7 @@ int vbus_conn_set_doorbell(struct vbus_conn *conn, u32 queue, int fd)
 	cq = &conn->queues[array_index_nospec(queue, conn->info.nr_queues)];
 
 	if (fd != -1) {
-		bell = vbus_doorbell_create(cq, fd);
+		bell = vbus_doorbell_create(fd, vbus_doorbell_kick, cq);
 		if (IS_ERR(bell)) {
 			ret = PTR_ERR(bell);
 			goto unlock;

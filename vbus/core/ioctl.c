@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * ioctls of the bus fd and the device fd: two tables and one way in.
+ * ioctls of the bus fd, the device fd and the native fd: three tables and one way in.
  *
  * The argument is copied once, checked for size and unknown flags, and from
  * there on only the copy is used.  Sizes grow as <linux/vbus.h> says.
@@ -11,6 +11,7 @@
 #include <linux/module.h>
 #include <linux/slab.h>
 #include <linux/uaccess.h>
+#include <vbus/native.h>
 #include "core.h"
 
 /* Every argument, and where each begins. */
@@ -22,6 +23,9 @@ union vbus_arg {
 	struct vbus_info info;
 	struct vbus_mem_region region;
 	struct vbus_open_slot open;
+	struct vbus_open_native open_native;
+	struct vbus_native_fd native_fd;
+	struct vbus_native_reset native_reset;
 	struct vbus_dev_irq irq;
 	struct vbus_dev_doorbell doorbell;
 	struct vbus_dev_reset reset;
@@ -36,6 +40,7 @@ union vbus_arg {
  * @flags: flag bits known
  * @bus: handler on a bus fd
  * @dev: handler on a device fd
+ * @native: handler on a native fd
  */
 struct vbus_ioctl {
 	unsigned int cmd;
@@ -45,6 +50,7 @@ struct vbus_ioctl {
 		    void __user *uarg);
 	long (*dev)(struct vbus_conn *conn, union vbus_arg *arg,
 		    void __user *uarg);
+	long (*native)(struct vbus_native *nv, union vbus_arg *arg);
 };
 
 static long vbus_ioctl_copy_in(const struct vbus_ioctl *ioctl,
@@ -87,7 +93,7 @@ static long vbus_ioctl_get_info(struct vbus_session *session,
 		.max_regions = VBUS_MEM_MAX_REGIONS,
 		.max_slots = VBUS_MAX_SLOTS,
 		.window_size = VBUS_WINDOW_SIZE,
-		.caps = VBUS_CAP_MEM_RDONLY,
+		.caps = VBUS_CAP_MEM_RDONLY | VBUS_CAP_NATIVE,
 	};
 
 	return copy_to_user(uarg, &info, sizeof(info)) ? -EFAULT : 0;
@@ -149,6 +155,45 @@ err_fd:
 	return ret;
 }
 
+static long vbus_ioctl_open_native(struct vbus_session *session,
+				   union vbus_arg *arg, void __user *uarg)
+{
+	const struct vbus_open_native *open = &arg->open_native;
+	struct vbus_open_native __user *uopen = uarg;
+	struct vbus_native *nv;
+	struct file *file;
+	int fd, ret;
+
+	fd = get_unused_fd_flags(O_CLOEXEC);
+	if (fd < 0)
+		return fd;
+
+	nv = vbus_native_open(session, open->nr_queues, open->nr_pages,
+			      open->bus);
+	if (IS_ERR(nv)) {
+		ret = PTR_ERR(nv);
+		goto err_fd;
+	}
+	file = vbus_nativefd_create(nv);
+	if (IS_ERR(file)) {
+		ret = PTR_ERR(file);
+		vbus_native_close(nv);
+		goto err_fd;
+	}
+	if (put_user(fd, &uopen->fd)) {
+		ret = -EFAULT;
+		/* Closes the front. */
+		fput(file);
+		goto err_fd;
+	}
+	fd_install(fd, file);
+	return 0;
+
+err_fd:
+	put_unused_fd(fd);
+	return ret;
+}
+
 static const struct vbus_ioctl vbus_bus_ioctls[] = {
 	{
 		.cmd = VBUS_GET_INFO,
@@ -167,6 +212,10 @@ static const struct vbus_ioctl vbus_bus_ioctls[] = {
 		.cmd = VBUS_OPEN_SLOT,
 		.size = sizeof(struct vbus_open_slot),
 		.bus = vbus_ioctl_open_slot,
+	}, {
+		.cmd = VBUS_OPEN_NATIVE,
+		.size = sizeof(struct vbus_open_native),
+		.bus = vbus_ioctl_open_native,
 	},
 };
 
@@ -185,19 +234,23 @@ long vbus_bus_ioctl(struct vbus_session *session, unsigned int cmd,
 	return ret ?: ioctl->bus(session, &arg, uarg);
 }
 
+/* The eventfd of @fd, NULL for -1, or ERR_PTR. */
+static struct eventfd_ctx *vbus_ioctl_eventfd(s32 fd)
+{
+	if (fd < -1)
+		return ERR_PTR(-EINVAL);
+	return fd == -1 ? NULL : eventfd_ctx_fdget(fd);
+}
+
 static long vbus_ioctl_set_irq(struct vbus_conn *conn, union vbus_arg *arg,
 			       void __user *uarg)
 {
-	struct eventfd_ctx *ctx = NULL;
+	struct eventfd_ctx *ctx;
 	int ret;
 
-	if (arg->irq.fd < -1)
-		return -EINVAL;
-	if (arg->irq.fd != -1) {
-		ctx = eventfd_ctx_fdget(arg->irq.fd);
-		if (IS_ERR(ctx))
-			return PTR_ERR(ctx);
-	}
+	ctx = vbus_ioctl_eventfd(arg->irq.fd);
+	if (IS_ERR(ctx))
+		return PTR_ERR(ctx);
 	ret = vbus_conn_set_irq(conn, arg->irq.vector, ctx);
 	if (ret && ctx)
 		eventfd_ctx_put(ctx);
@@ -339,4 +392,61 @@ long vbus_dev_ioctl(struct vbus_conn *conn, unsigned int cmd, void __user *uarg)
 		return -ENOTTY;
 	ret = vbus_ioctl_copy_in(ioctl, &arg, uarg);
 	return ret ?: ioctl->dev(conn, &arg, uarg);
+}
+
+static long vbus_ioctl_native_irq(struct vbus_native *nv, union vbus_arg *arg)
+{
+	struct eventfd_ctx *ctx;
+	int ret;
+
+	ctx = vbus_ioctl_eventfd(arg->native_fd.fd);
+	if (IS_ERR(ctx))
+		return PTR_ERR(ctx);
+	ret = vbus_native_set_irq(nv, arg->native_fd.index, ctx);
+	if (ret && ctx)
+		eventfd_ctx_put(ctx);
+	return ret;
+}
+
+static long vbus_ioctl_native_doorbell(struct vbus_native *nv,
+				       union vbus_arg *arg)
+{
+	return vbus_native_set_doorbell(nv, arg->native_fd.index,
+					arg->native_fd.fd);
+}
+
+static long vbus_ioctl_native_reset(struct vbus_native *nv, union vbus_arg *arg)
+{
+	return vbus_native_reset(nv);
+}
+
+static const struct vbus_ioctl vbus_native_ioctls[] = {
+	{
+		.cmd = VBUS_NATIVE_SET_IRQ,
+		.size = sizeof(struct vbus_native_fd),
+		.native = vbus_ioctl_native_irq,
+	}, {
+		.cmd = VBUS_NATIVE_SET_DOORBELL,
+		.size = sizeof(struct vbus_native_fd),
+		.native = vbus_ioctl_native_doorbell,
+	}, {
+		.cmd = VBUS_NATIVE_RESET,
+		.size = sizeof(struct vbus_native_reset),
+		.native = vbus_ioctl_native_reset,
+	},
+};
+
+long vbus_native_ioctl(struct vbus_native *nv, unsigned int cmd,
+		       void __user *uarg)
+{
+	const struct vbus_ioctl *ioctl;
+	union vbus_arg arg = {};
+	long ret;
+
+	ioctl = vbus_ioctl_find(vbus_native_ioctls,
+				ARRAY_SIZE(vbus_native_ioctls), cmd);
+	if (!ioctl)
+		return -ENOTTY;
+	ret = vbus_ioctl_copy_in(ioctl, &arg, uarg);
+	return ret ?: ioctl->native(nv, &arg);
 }

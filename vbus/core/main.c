@@ -50,9 +50,12 @@ static int __init vbus_init(void)
 {
 	int ret;
 
-	ret = vbus_node_init();
+	ret = vbus_call_init();
 	if (ret)
 		return ret;
+	ret = vbus_node_init();
+	if (ret)
+		goto err_call;
 
 	config_group_init(&vbus_subsys.su_group);
 	config_group_init_type_name(&vbus_devices_group, "devices",
@@ -69,6 +72,8 @@ static int __init vbus_init(void)
 
 err_node:
 	vbus_node_exit();
+err_call:
+	vbus_call_exit();
 	return ret;
 }
 
@@ -76,6 +81,7 @@ static void __exit vbus_exit(void)
 {
 	configfs_unregister_subsystem(&vbus_subsys);
 	vbus_node_exit();
+	vbus_call_exit();
 }
 
 module_init(vbus_init);

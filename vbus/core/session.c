@@ -11,7 +11,8 @@
 #include "core.h"
 
 /*
- * Note an event for the bus's user, if there is one.  Events are bits, so there
+ * Note an event for the bus's user and for a guest that attaches without PCI, if
+ * there are such.  Events are bits, so there
  * is nothing to overflow; a device that comes and goes unread leaves no trace.
  */
 void vbus_session_post(struct vbus_slot *slot, u32 type)
@@ -23,6 +24,9 @@ void vbus_session_post(struct vbus_slot *slot, u32 type)
 	if (!session)
 		return;
 
+	if (session->native)
+		vbus_native_news(session->native, slot->nr,
+				 type == VBUS_EVENT_CHANGED);
 	pending = &session->pending[slot->nr];
 	if (type == VBUS_EVENT_REMOVED && *pending & BIT(VBUS_EVENT_ADDED)) {
 		vbus_session_withdraw(slot, VBUS_EVENT_ADDED);
@@ -32,6 +36,16 @@ void vbus_session_post(struct vbus_slot *slot, u32 type)
 	*pending |= BIT(type);
 	__set_bit(slot->nr, session->slots);
 	session->ops->event_pending(session->priv);
+}
+
+/* The VMM has closed a device that is still there: the guest may open it now. */
+void vbus_session_free_slot(struct vbus_slot *slot)
+{
+	struct vbus_session *session = slot->bus->session;
+
+	lockdep_assert_held(&slot->bus->lock);
+	if (session && session->native)
+		vbus_native_news(session->native, slot->nr, false);
 }
 
 /* Forget an event that is no longer true. */
@@ -175,6 +189,9 @@ void vbus_session_close(struct vbus_session *session)
 {
 	struct vbus_bus *bus = session->bus;
 	struct vbus_conn *conn, *next;
+
+	/* 0. The guest opens nothing any more; what it had open is closed. */
+	vbus_native_detach(session);
 
 	/* 1. No model touches the guest any more; waiting unplugs complete. */
 	mutex_lock(&bus->lock);

@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Signals out: a vector is an eventfd of the VMM, or a callback (loopback).
+ * Signals out: a vector is an eventfd of the VMM, or a callback (loopback, native
+ * front).
  *
- * vector->irq is replaced under conn->lock and read under RCU, so a signal
- * takes no lock and may come from any context.  Unbinding waits for a grace
- * period: after it no signal uses the old target.
+ * vector->irq is replaced under a mutex of the vector's owner (conn->lock, or
+ * native->lock) and read under RCU, so a signal takes no lock and may come from any
+ * context.  Unbinding waits for a grace period: after it no signal uses the old
+ * target.
  */
 #include <linux/eventfd.h>
 #include <linux/module.h>
@@ -28,7 +30,8 @@ static void vbus_irq_fire(struct vbus_vector *vector, struct vbus_irq *irq)
 		irq_work_queue(&vector->work);
 }
 
-static void vbus_vector_signal(struct vbus_vector *vector)
+/* Any context; any number is harmless. */
+void vbus_vector_signal(struct vbus_vector *vector)
 {
 	struct vbus_irq *irq;
 
@@ -64,6 +67,21 @@ void vbus_conn_signal(struct vbus_conn *conn, u32 vector)
 	vbus_vector_signal(&conn->vectors[vector]);
 }
 
+/* A target that is an eventfd, or a callback; or NULL. */
+struct vbus_irq *vbus_irq_alloc(struct eventfd_ctx *ctx, void (*fn)(void *arg),
+				void *arg)
+{
+	struct vbus_irq *irq;
+
+	irq = kzalloc(sizeof(*irq), GFP_KERNEL_ACCOUNT);
+	if (irq) {
+		irq->ctx = ctx;
+		irq->fn = fn;
+		irq->arg = arg;
+	}
+	return irq;
+}
+
 static void vbus_irq_free(struct vbus_irq *irq)
 {
 	if (irq && irq->ctx)
@@ -71,14 +89,15 @@ static void vbus_irq_free(struct vbus_irq *irq)
 	kfree(irq);
 }
 
-/* Point a vector at @irq (NULL: nowhere) and let go of the old target. */
-static void vbus_vector_bind(struct vbus_conn *conn, struct vbus_vector *vector,
-			     struct vbus_irq *irq)
+/*
+ * Point a vector at @irq (NULL: nowhere) and let go of the old target.  The caller
+ * holds the owner's lock.
+ */
+void vbus_vector_bind(struct vbus_vector *vector, struct vbus_irq *irq)
 {
 	struct vbus_irq *old;
 
-	old = rcu_replace_pointer(vector->irq, irq,
-				  lockdep_is_held(&conn->lock));
+	old = rcu_replace_pointer(vector->irq, irq, true);
 	/* Pairs with the barrier in vbus_vector_signal(). */
 	smp_mb();
 	if (irq && test_and_clear_bit(0, &vector->pending))
@@ -101,7 +120,7 @@ static int vbus_conn_bind(struct vbus_conn *conn, u32 nr, struct vbus_irq *irq)
 		ret = -EINVAL;
 	} else {
 		nr = array_index_nospec(nr, conn->nr_vectors);
-		vbus_vector_bind(conn, &conn->vectors[nr], irq);
+		vbus_vector_bind(&conn->vectors[nr], irq);
 	}
 	mutex_unlock(&conn->lock);
 	return ret;
@@ -114,11 +133,9 @@ int vbus_conn_set_irq_fn(struct vbus_conn *conn, u32 vector,
 	int ret;
 
 	if (fn) {
-		irq = kzalloc(sizeof(*irq), GFP_KERNEL);
+		irq = vbus_irq_alloc(NULL, fn, arg);
 		if (!irq)
 			return -ENOMEM;
-		irq->fn = fn;
-		irq->arg = arg;
 	}
 	ret = vbus_conn_bind(conn, vector, irq);
 	if (ret)
@@ -134,10 +151,9 @@ int vbus_conn_set_irq(struct vbus_conn *conn, u32 vector,
 	int ret;
 
 	if (ctx) {
-		irq = kzalloc(sizeof(*irq), GFP_KERNEL_ACCOUNT);
+		irq = vbus_irq_alloc(ctx, NULL, NULL);
 		if (!irq)
 			return -ENOMEM;
-		irq->ctx = ctx;
 	}
 	ret = vbus_conn_bind(conn, vector, irq);
 	if (ret)
@@ -145,6 +161,11 @@ int vbus_conn_set_irq(struct vbus_conn *conn, u32 vector,
 	return ret;
 }
 EXPORT_SYMBOL_GPL(vbus_conn_set_irq);
+
+void vbus_vector_init(struct vbus_vector *vector)
+{
+	init_irq_work(&vector->work, vbus_vector_work);
+}
 
 int vbus_conn_vectors_init(struct vbus_conn *conn)
 {
@@ -155,7 +176,7 @@ int vbus_conn_vectors_init(struct vbus_conn *conn)
 	if (!conn->vectors)
 		return -ENOMEM;
 	for (i = 0; i < conn->nr_vectors; i++)
-		init_irq_work(&conn->vectors[i].work, vbus_vector_work);
+		vbus_vector_init(&conn->vectors[i]);
 	return 0;
 }
 

@@ -22,7 +22,7 @@ static ssize_t vbus_slot_state_show(struct config_item *item, char *page)
 	if (!slot->dev)
 		state = "empty";
 	else if (slot->unplugging)
-		state = "unplugging";
+		state = slot->refused ? "refused" : "unplugging";
 	else if (slot->conn &&
 		 READ_ONCE(slot->conn->status) & VBUS_STATUS_DRIVER)
 		state = "bound";
@@ -112,6 +112,7 @@ static int vbus_slot_allow_link(struct config_item *src,
 	if (ret)
 		goto unlock;
 	slot->dev = dev;
+	slot->plugs = ++slot->bus->plugs;
 	vbus_session_post(slot, VBUS_EVENT_ADDED);
 unlock:
 	mutex_unlock(&slot->bus->lock);
@@ -138,6 +139,7 @@ void vbus_slot_detach(struct vbus_slot *slot)
 	config_item_put(&dev->item);
 	if (slot->unplugging) {
 		slot->unplugging = false;
+		slot->refused = false;
 		configfs_undepend_item(&slot->item);
 	}
 }

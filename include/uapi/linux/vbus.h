@@ -3,11 +3,11 @@
  * /dev/vbus/<bus>: what a VMM says to the host core.
  *
  * Three kinds of file: the bus fd, from open(2), device fds, from
- * VBUS_OPEN_SLOT, and the native fd, from VBUS_OPEN_NATIVE.  Every ioctl takes a pointer to a struct that begins with
- * its own size in bytes and a flags word.  A kernel that knows fewer fields
- * accepts a larger struct if the rest is zero (else E2BIG); one that knows
- * more treats missing fields as zero.  Unknown flag bits and non-zero padding
- * are EINVAL.  An unknown ioctl is ENOTTY.  Success is 0.
+ * VBUS_OPEN_SLOT, and the native fd, from VBUS_OPEN_NATIVE.  Every ioctl takes a
+ * pointer to a struct that begins with its own size in bytes and a flags word.  A
+ * kernel that knows fewer fields accepts a larger struct if the rest is zero (else
+ * E2BIG); one that knows more treats missing fields as zero.  Unknown flag bits and
+ * non-zero padding are EINVAL.  An unknown ioctl is ENOTTY.  Success is 0.
  */
 #ifndef _UAPI_LINUX_VBUS_H
 #define _UAPI_LINUX_VBUS_H

@@ -146,7 +146,7 @@ struct vbus_call_page {
 	__u8 data[VBUS_CALL_DATA_SIZE];
 };
 
-/* Fast functions.  ENOSYS: unknown here. */
+/* Fast functions.  EOPNOTSUPP: unknown here. */
 #define VBUS_FN_NOP		0x00	/* nothing */
 #define VBUS_FN_KICK		0x01	/* ring the doorbell of queue arg[0]; ENODEV */
 
