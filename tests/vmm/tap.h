@@ -32,9 +32,9 @@ static inline void tap_result(bool ok, const char *name)
 #define check(cond, name)	tap_result(cond, name)
 #define need(cond, name)					\
 	do {							\
-		bool ok = (cond);				\
-		tap_result(ok, name);				\
-		if (!ok) {					\
+		bool tap_ok = (cond);				\
+		tap_result(tap_ok, name);			\
+		if (!tap_ok) {					\
 			printf("Bail out! can not go on\n");	\
 			exit(1);				\
 		}						\
@@ -43,8 +43,8 @@ static inline void tap_result(bool ok, const char *name)
 #define refuse(call, err, name)					\
 	do {							\
 		errno = 0;					\
-		bool ok = (call) == -1 && errno == (err);	\
-		tap_result(ok, name ": " #err);			\
+		bool tap_ok = (call) == -1 && errno == (err);	\
+		tap_result(tap_ok, name ": " #err);		\
 	} while (0)
 
 static inline int file_put(const char *path, const char *value)
