@@ -127,6 +127,36 @@ static ssize_t status_show(struct device *dev, struct device_attribute *attr,
 }
 static DEVICE_ATTR_RO(status);
 
+static ssize_t priority_show(struct device *dev, struct device_attribute *attr,
+			     char *page)
+{
+	struct vproxy_device *vdev = to_vproxy_device(dev);
+	int prio;
+
+	mutex_lock(&vdev->core->lock);
+	prio = vdev->ops->get_priority(vdev);
+	mutex_unlock(&vdev->core->lock);
+	return prio < 0 ? prio : sysfs_emit(page, "%d\n", prio);
+}
+
+static ssize_t priority_store(struct device *dev, struct device_attribute *attr,
+			      const char *page, size_t count)
+{
+	struct vproxy_device *vdev = to_vproxy_device(dev);
+	unsigned int prio;
+	int err;
+
+	err = kstrtouint(page, 10, &prio);
+	if (err)
+		return err;
+	mutex_lock(&vdev->core->lock);
+	err = vproxy_device_gone(vdev) ? -ENODEV :
+	      vdev->ops->set_priority(vdev, prio);
+	mutex_unlock(&vdev->core->lock);
+	return err ?: count;
+}
+static DEVICE_ATTR_RW(priority);
+
 static struct attribute *vproxy_dev_attrs[] = {
 	&dev_attr_class.attr,
 	&dev_attr_slot.attr,
@@ -135,9 +165,25 @@ static struct attribute *vproxy_dev_attrs[] = {
 	&dev_attr_queues.attr,
 	&dev_attr_status.attr,
 	&dev_attr_modalias.attr,
+	&dev_attr_priority.attr,
 	NULL,
 };
-ATTRIBUTE_GROUPS(vproxy_dev);
+
+static umode_t vproxy_dev_visible(struct kobject *kobj, struct attribute *attr,
+				  int n)
+{
+	struct vproxy_device *vdev = to_vproxy_device(kobj_to_dev(kobj));
+
+	if (attr == &dev_attr_priority.attr && !vdev->ops->set_priority)
+		return 0;
+	return attr->mode;
+}
+
+static const struct attribute_group vproxy_dev_group = {
+	.attrs = vproxy_dev_attrs,
+	.is_visible = vproxy_dev_visible,
+};
+__ATTRIBUTE_GROUPS(vproxy_dev);
 
 static int vproxy_bus_match(struct device *dev, struct device_driver *drv)
 {

@@ -45,6 +45,10 @@ struct vproxy_queue;
  *	can't reach memory any more, in whatever way the transport has, because
  *	the memory of its queues is going to be freed.  Called once at most, before
  *	@free_vectors, also when the device may be gone; optional.
+ * @get_priority: how urgent the device's signals are among those of others, 0
+ *	being the least; optional, and only together with @set_priority
+ * @set_priority: change that, also while there are vectors.  A signal on its way
+ *	may come twice, but none is lost.  -EINVAL: not so many priorities.
  */
 struct vproxy_transport_ops {
 	struct module *owner;
@@ -58,6 +62,8 @@ struct vproxy_transport_ops {
 	void (*vector_affinity)(struct vproxy_device *vdev, unsigned int vector,
 				const struct cpumask *mask);
 	void (*quiesce)(struct vproxy_device *vdev);
+	int (*get_priority)(struct vproxy_device *vdev);
+	int (*set_priority)(struct vproxy_device *vdev, unsigned int prio);
 };
 
 #define VPROXY_RESET_TIMEOUT_MS	5000
