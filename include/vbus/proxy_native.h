@@ -11,7 +11,6 @@
 
 #include <linux/types.h>
 
-struct cpumask;
 struct device;
 struct vnat_bus;
 
@@ -22,15 +21,12 @@ struct vnat_bus;
  * @write64: a register of 64 bits
  * @ring: doorbell of call page @page: when it returns the fast call there has been
  *	answered, unless something is wrong.  Any context, interrupts off.
- * @affinity: CPUs for the interrupt of event queue @queue; NULL takes them back;
- *	optional
  */
 struct vnat_window_ops {
 	u32 (*read32)(void *priv, u32 off);
 	void (*write32)(void *priv, u32 off, u32 val);
 	void (*write64)(void *priv, u32 off, u64 val);
 	void (*ring)(void *priv, u32 page);
-	void (*affinity)(void *priv, u32 queue, const struct cpumask *mask);
 };
 
 /**

@@ -1,0 +1,165 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Slots: devices come and go as the device side says.
+ *
+ * An event only says that there is something to ask.  Answers are compared with
+ * what we have open, so it does not matter how much has happened since.  All of it
+ * runs on one ordered workqueue, one slot after the other; see vnat.h.
+ *
+ * A struct vnat_dev lives from OPEN to CLOSE.  The device of the guest bus has its
+ * own life, but touches ours only until it was unregistered.
+ */
+#define pr_fmt(fmt) "vbus-native: " fmt
+
+#include <linux/module.h>
+#include <linux/slab.h>
+#include "vnat.h"
+
+static void vnat_slot_close(struct vnat_bus *bus, u32 slot)
+{
+	int err;
+
+	err = vnat_slow_simple(bus, VBUS_FN_CLOSE, slot, 0, 0);
+	/* It may be closed already, being gone. */
+	if (err && err != -ENODEV)
+		dev_err_ratelimited(bus->dev, "slot %u can't be closed: %d\n",
+				    slot, err);
+}
+
+static void vnat_slot_remove(struct vnat_dev *ndev, bool gone)
+{
+	struct vnat_bus *bus = ndev->bus;
+
+	bus->slots[ndev->slot] = NULL;
+	vproxy_device_unregister(ndev->vdev, gone);
+	/* Nobody kicks any more. */
+	cancel_delayed_work_sync(&ndev->retry);
+	vnat_slot_close(bus, ndev->slot);
+	kfree(ndev);
+}
+
+static int vnat_slot_register(struct vnat_bus *bus, u32 slot, u32 plugs)
+{
+	struct vproxy_device *vdev;
+	struct vnat_dev *ndev;
+	int err;
+
+	ndev = kzalloc(sizeof(*ndev), GFP_KERNEL);
+	if (!ndev)
+		return -ENOMEM;
+	vdev = kzalloc(sizeof(*vdev), GFP_KERNEL);
+	if (!vdev) {
+		kfree(ndev);
+		return -ENOMEM;
+	}
+	ndev->bus = bus;
+	ndev->vdev = vdev;
+	ndev->slot = slot;
+	ndev->plugs = plugs;
+	INIT_DELAYED_WORK(&ndev->retry, vnat_retry_work);
+	vdev->ops = &vnat_transport;
+	vdev->priv = ndev;
+	vdev->dma_dev = bus->dev;
+	vdev->dev.parent = bus->dev;
+	err = vproxy_device_register(vdev, bus->id, NULL);
+	if (err) {
+		cancel_delayed_work_sync(&ndev->retry);
+		kfree(ndev);
+		return err;
+	}
+	bus->slots[slot] = ndev;
+	return 0;
+}
+
+static void vnat_slot_add(struct vnat_bus *bus, u32 slot, u32 plugs)
+{
+	int err;
+
+	err = vnat_slow_simple(bus, VBUS_FN_OPEN, slot, plugs, 0);
+	/*
+	 * Another front has it, or what we were told is no longer so: the next event
+	 * of the slot tells when to try again.
+	 */
+	if (err == -EBUSY || err == -ENOENT || err == -ESTALE) {
+		pr_debug("bus %d: slot %u is not to be had: %d\n", bus->id,
+			 slot, err);
+		return;
+	}
+	if (!err) {
+		err = vnat_slot_register(bus, slot, plugs);
+		if (!err)
+			return;
+		vnat_slot_close(bus, slot);
+	}
+	if (!READ_ONCE(bus->dead))
+		dev_err_ratelimited(bus->dev, "slot %u can't be used: %d\n",
+				    slot, err);
+}
+
+static void vnat_slot_update(struct vnat_bus *bus, u32 slot)
+{
+	struct vnat_dev *ndev = bus->slots[slot];
+	struct vbus_slot_info info = {};
+	struct vnat_request req = {
+		.func = VBUS_FN_SLOT,
+		.slot = slot,
+		.in = &info,
+		.in_len = sizeof(info),
+	};
+	u32 flags, plugs;
+	int err;
+
+	err = vnat_slow_call(bus, &req);
+	if (READ_ONCE(bus->dead)) {
+		if (ndev)
+			vnat_slot_remove(ndev, true);
+		return;
+	}
+	if (err) {
+		dev_err_ratelimited(bus->dev, "slot %u can't be read: %d\n",
+				    slot, err);
+		return;
+	}
+	flags = le32_to_cpu(info.flags);
+	plugs = le32_to_cpu(info.plugs);
+	if (ndev && (~flags & (VBUS_SLOT_PRESENT | VBUS_SLOT_OPEN) ||
+		     plugs != ndev->plugs)) {
+		vnat_slot_remove(ndev, true);
+		ndev = NULL;
+	}
+	if (flags & VBUS_SLOT_UNPLUG) {
+		if (ndev)
+			vnat_slot_remove(ndev, false);
+	} else if (ndev) {
+		if (flags & VBUS_SLOT_ALIAS)
+			vproxy_alias_changed(ndev->vdev);
+	} else if (flags & VBUS_SLOT_PRESENT) {
+		vnat_slot_add(bus, slot, plugs);
+	}
+}
+
+void vnat_slot_work(struct work_struct *work)
+{
+	struct vnat_bus *bus = container_of(work, struct vnat_bus, slot_work);
+	unsigned int slot;
+
+	/* One round: news of a slot that was passed already queue us again. */
+	for_each_set_bit(slot, bus->news, bus->nr_slots) {
+		if (READ_ONCE(bus->stopping))
+			return;
+		/* Before we ask: what happens after the answer sets it again. */
+		if (test_and_clear_bit(slot, bus->news))
+			vnat_slot_update(bus, slot);
+	}
+}
+
+/* Take every device off the bus; slot_work does not run any more. */
+void vnat_slots_close(struct vnat_bus *bus, bool gone)
+{
+	unsigned int slot;
+
+	for (slot = 0; slot < bus->nr_slots; slot++)
+		if (bus->slots[slot])
+			vnat_slot_remove(bus->slots[slot],
+					 gone || READ_ONCE(bus->dead));
+}
