@@ -32,17 +32,17 @@ static void post(struct net_guest *g, u32 off, u32 len)
 
 static void publish(struct net_guest *g)
 {
-	ioq_north_publish(&g->q[NET_GUEST_RX].north);
+	ioq_north_publish(&g->base.q[NET_GUEST_RX].north);
 }
 
 static bool got(struct net_guest *g, u32 *len)
 {
-	return ioq_north_get(&g->q[NET_GUEST_RX].north, len);
+	return ioq_north_get(&g->base.q[NET_GUEST_RX].north, len);
 }
 
 static const struct vbus_net_hdr *hdr_at(struct net_guest *g, u32 off)
 {
-	return (struct vbus_net_hdr *)(g->buf + off);
+	return (struct vbus_net_hdr *)(g->base.buf + off);
 }
 
 /* Frame bytes from @from on are what net_guest_frame() made. */
@@ -54,7 +54,7 @@ static void expect_pattern(struct net_guest *g, u32 off, u32 from, u32 len)
 		/* Addresses and EtherType are no pattern. */
 		if (from + i < ETH_HLEN)
 			continue;
-		if (g->buf[off + i] == net_guest_pattern(from + i))
+		if (g->base.buf[off + i] == net_guest_pattern(from + i))
 			continue;
 		KUNIT_FAIL(g->test, "byte %u of the frame is wrong", from + i);
 		return;
@@ -94,7 +94,7 @@ static void rx_layouts(struct kunit *test)
 		struct sk_buff *skb;
 
 		KUNIT_ASSERT_EQ(test, 0, net_guest_start(g, 0, 1, RING));
-		memset(g->buf, 0xee, NET_GUEST_BUF);
+		memset(g->base.buf, 0xee, NET_GUEST_BUF);
 		for (k = 0; k < rx_shapes[i].pieces; k++)
 			lens[k] = rx_shapes[i].piece;
 		/* One more than is needed. */
@@ -120,9 +120,9 @@ static void rx_layouts(struct kunit *test)
 		KUNIT_EXPECT_EQ(test, hdr_at(g, 0)->gso_type, 0);
 		expect_pattern(g, HDR, 0, rx_shapes[i].frame);
 		/* Not a byte more. */
-		KUNIT_EXPECT_EQ(test, g->buf[total], 0xee);
+		KUNIT_EXPECT_EQ(test, g->base.buf[total], 0xee);
 		KUNIT_EXPECT_EQ(test, 1,
-				atomic_read(&g->q[NET_GUEST_RX].signals));
+				atomic_read(&g->base.q[NET_GUEST_RX].signals));
 	}
 	KUNIT_EXPECT_EQ(test, net_guest_stat(g, "rx_packets"),
 			(u64)ARRAY_SIZE(rx_shapes));
@@ -182,7 +182,7 @@ static void rx_batch(struct kunit *test)
 				net_guest_host_xmit(g, net_guest_frame(g, 60),
 						    i < 3));
 		KUNIT_EXPECT_EQ(test, i == 3,
-				atomic_read(&g->q[NET_GUEST_RX].signals));
+				atomic_read(&g->base.q[NET_GUEST_RX].signals));
 	}
 	for (i = 0; got(g, &len); i++)
 		KUNIT_EXPECT_EQ(test, len, 60U + HDR);
@@ -190,7 +190,7 @@ static void rx_batch(struct kunit *test)
 	/* No one asked for another one. */
 	KUNIT_EXPECT_EQ(test, (int)NETDEV_TX_OK,
 			net_guest_host_xmit(g, net_guest_frame(g, 60), false));
-	KUNIT_EXPECT_EQ(test, 1, atomic_read(&g->q[NET_GUEST_RX].signals));
+	KUNIT_EXPECT_EQ(test, 1, atomic_read(&g->base.q[NET_GUEST_RX].signals));
 	KUNIT_EXPECT_EQ(test, net_guest_stat(g, "rx_signals"), 1ULL);
 }
 
@@ -226,16 +226,16 @@ static void rx_wait(struct kunit *test)
 
 	/* A chain that still is not enough: looked at, and waited again. */
 	post(g, 3 * 500, 500);
-	KUNIT_EXPECT_TRUE(test, ioq_north_publish(&g->q[0].north));
-	KUNIT_EXPECT_TRUE(test, ioq_north_kick_needed(&g->q[0].north));
-	vbus_conn_kick(g->conn, NET_GUEST_RX);
+	KUNIT_EXPECT_TRUE(test, ioq_north_publish(&g->base.q[0].north));
+	KUNIT_EXPECT_TRUE(test, ioq_north_kick_needed(&g->base.q[0].north));
+	vbus_conn_kick(g->base.conn, NET_GUEST_RX);
 	KUNIT_EXPECT_FALSE(test, wait_for_chain(g, &len, 100));
 	KUNIT_EXPECT_EQ(test, net_guest_stat(g, "rx_stops"), 2ULL);
 
 	post(g, 4 * 500, 500);
-	KUNIT_EXPECT_TRUE(test, ioq_north_publish(&g->q[0].north));
-	KUNIT_EXPECT_TRUE(test, ioq_north_kick_needed(&g->q[0].north));
-	vbus_conn_kick(g->conn, NET_GUEST_RX);
+	KUNIT_EXPECT_TRUE(test, ioq_north_publish(&g->base.q[0].north));
+	KUNIT_EXPECT_TRUE(test, ioq_north_kick_needed(&g->base.q[0].north));
+	vbus_conn_kick(g->base.conn, NET_GUEST_RX);
 	for (i = 0; i < 5 && wait_for_chain(g, &len, 1000); i++)
 		total += len;
 	KUNIT_EXPECT_EQ(test, i, 5);
@@ -245,7 +245,7 @@ static void rx_wait(struct kunit *test)
 	/* Buffers without a frame that waits need no doorbell. */
 	post(g, 0, 500);
 	publish(g);
-	KUNIT_EXPECT_FALSE(test, ioq_north_kick_needed(&g->q[0].north));
+	KUNIT_EXPECT_FALSE(test, ioq_north_kick_needed(&g->base.q[0].north));
 	KUNIT_EXPECT_EQ(test, net_guest_stat(g, "rx_kicks"), 3ULL);
 }
 
@@ -265,7 +265,7 @@ static void rx_wait_irqs_off(struct kunit *test)
 	post(g, 0, 500);
 	publish(g);
 	local_irq_save(flags);
-	vbus_conn_kick(g->conn, NET_GUEST_RX);
+	vbus_conn_kick(g->base.conn, NET_GUEST_RX);
 	local_irq_restore(flags);
 	KUNIT_EXPECT_TRUE(test, wait_for_chain(g, &len, 1000));
 }
@@ -347,15 +347,15 @@ static void rx_bad_chains(struct kunit *test)
 		{ "readable head", { { net_guest_addr(g, 0), 16, 0 },
 				     { net_guest_addr(g, 16), 2048, 1 } }, 2 },
 		{ "short", { { net_guest_addr(g, 0), 15, 1 } }, 1 },
-		{ "nowhere", { { NET_GUEST_NOWHERE, 2048, 1 } }, 1 },
+		{ "nowhere", { { CONN_GUEST_NOWHERE, 2048, 1 } }, 1 },
 		{ "nowhere tail", { { net_guest_addr(g, 0), 40, 1 },
-				    { NET_GUEST_NOWHERE, 2048, 1 } }, 2 },
+				    { CONN_GUEST_NOWHERE, 2048, 1 } }, 2 },
 	};
 	u32 i, len;
 
 	for (i = 0; i < ARRAY_SIZE(cases); i++) {
 		KUNIT_ASSERT_EQ(test, 0, net_guest_start(g, 0, 1, RING));
-		KUNIT_ASSERT_EQ(test, 0, ioq_north_add(&g->q[0].north,
+		KUNIT_ASSERT_EQ(test, 0, ioq_north_add(&g->base.q[0].north,
 						       cases[i].segs,
 						       cases[i].n, g));
 		publish(g);
@@ -487,7 +487,7 @@ static void rx_offload(struct kunit *test)
 		KUNIT_EXPECT_EQ(test, le16_to_cpu(hdr->hdr_len),
 				(u16)(rx_offloads[i].gso ? hlen : 0));
 		if (!partial && tcp) {
-			const u8 *frame = g->buf + HDR;
+			const u8 *frame = g->base.buf + HDR;
 			const struct iphdr *ip = (void *)(frame + ETH_HLEN);
 			u32 tlen = ntohs(ip->tot_len) - sizeof(*ip);
 

@@ -20,7 +20,7 @@ static void attr_expect(struct kunit *test, const char *attr, const char *want)
 	char path[64], text[128];
 
 	snprintf(path, sizeof(path), DEV "%s", attr);
-	KUNIT_EXPECT_EQ(test, 0, net_guest_read(path, text, sizeof(text)));
+	KUNIT_EXPECT_EQ(test, 0, conn_guest_read(path, text, sizeof(text)));
 	KUNIT_EXPECT_STREQ(test, strim(text), want);
 }
 
@@ -29,7 +29,7 @@ static int attr_set(const char *attr, const char *value)
 	char path[64];
 
 	snprintf(path, sizeof(path), DEV "%s", attr);
-	return net_guest_write(path, value);
+	return conn_guest_write(path, value);
 }
 
 /* A refused value (ret) must leave the last good one. */
@@ -84,11 +84,11 @@ static void dm_attributes(struct kunit *test)
 	char mac[128], other[128];
 	u32 i;
 
-	KUNIT_ASSERT_EQ(test, 0, net_guest_shell("mkdir devices/net.kt0"));
+	KUNIT_ASSERT_EQ(test, 0, conn_guest_shell("mkdir devices/net.kt0"));
 	attr_expect(test, "mtu", "1500");
 	attr_expect(test, "queues", "1");
 	attr_expect(test, "ifname", "kt0");
-	KUNIT_EXPECT_EQ(test, 0, net_guest_read(DEV "mac", mac, sizeof(mac)));
+	KUNIT_EXPECT_EQ(test, 0, conn_guest_read(DEV "mac", mac, sizeof(mac)));
 	for (i = 0; i < ARRAY_SIZE(dm_attrs); i++) {
 		KUNIT_EXPECT_EQ_MSG(test, dm_attrs[i].ret,
 				    attr_set(dm_attrs[i].attr,
@@ -110,9 +110,10 @@ static void dm_attributes(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, 0, attr_set("mtu", "1500"));
 
 	/* Addresses are random. */
-	KUNIT_EXPECT_EQ(test, 0, net_guest_shell("rmdir devices/net.kt0 && mkdir devices/net.kt0"));
-	KUNIT_EXPECT_EQ(test, 0, net_guest_read(DEV "mac", other,
-						sizeof(other)));
+	KUNIT_EXPECT_EQ(test, 0, conn_guest_shell("rmdir devices/net.kt0"));
+	KUNIT_EXPECT_EQ(test, 0, conn_guest_shell("mkdir devices/net.kt0"));
+	KUNIT_EXPECT_EQ(test, 0, conn_guest_read(DEV "mac", other,
+						 sizeof(other)));
 	KUNIT_EXPECT_STRNEQ(test, mac, other);
 }
 
@@ -123,7 +124,7 @@ static void dm_ifname(struct kunit *test)
 	struct net_device *ndev;
 	char text[128];
 
-	KUNIT_ASSERT_EQ(test, 0, net_guest_shell("mkdir devices/net.kt0"));
+	KUNIT_ASSERT_EQ(test, 0, conn_guest_shell("mkdir devices/net.kt0"));
 	KUNIT_EXPECT_EQ(test, 0, attr_set("mtu", "4000"));
 	KUNIT_EXPECT_EQ(test, 0, attr_set("ifname", "lo"));
 	KUNIT_EXPECT_EQ(test, -EEXIST, attr_set("enable", "1"));
@@ -145,11 +146,11 @@ static void dm_ifname(struct kunit *test)
 
 	/* A name too long for an interface is no default. */
 	snprintf(text, sizeof(text), "mkdir %s", longest);
-	KUNIT_ASSERT_EQ(test, 0, net_guest_shell(text));
+	KUNIT_ASSERT_EQ(test, 0, conn_guest_shell(text));
 	snprintf(text, sizeof(text), "%s/enable", longest);
-	KUNIT_EXPECT_EQ(test, -EINVAL, net_guest_write(text, "1"));
+	KUNIT_EXPECT_EQ(test, -EINVAL, conn_guest_write(text, "1"));
 	snprintf(text, sizeof(text), "rmdir %s", longest);
-	KUNIT_EXPECT_EQ(test, 0, net_guest_shell(text));
+	KUNIT_EXPECT_EQ(test, 0, conn_guest_shell(text));
 }
 
 /*
@@ -166,15 +167,15 @@ static void dm_nomem(struct kunit *test)
 	int ret;
 
 	fault_setup(test);
-	KUNIT_ASSERT_EQ(test, 0, net_guest_shell("mkdir devices/net.kt0"));
+	KUNIT_ASSERT_EQ(test, 0, conn_guest_shell("mkdir devices/net.kt0"));
 	KUNIT_ASSERT_EQ(test, 0, attr_set("ifname", "vkt0"));
 	for (n = 1; n < DM_NOMEM; n++) {
 		fault_arm(n);
 		ret = attr_set("enable", "1");
 		if (!fault_disarm())
 			break;
-		KUNIT_ASSERT_EQ(test, 0, net_guest_read(DEV "enable", text,
-							sizeof(text)));
+		KUNIT_ASSERT_EQ(test, 0, conn_guest_read(DEV "enable", text,
+							 sizeof(text)));
 		KUNIT_EXPECT_EQ(test, text[0], ret ? '0' : '1');
 		if (!ret) {
 			KUNIT_ASSERT_EQ(test, 0, attr_set("enable", "0"));
@@ -237,7 +238,7 @@ static void dm_config(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, net_guest_reg(g, VBUS_REG_CONFIG_SIZE), 32U);
 	KUNIT_EXPECT_EQ(test, net_guest_reg(g, VBUS_REG_NR_QUEUES), 4U);
 	net_guest_config(g, &config);
-	KUNIT_EXPECT_EQ(test, 0, net_guest_read(DEV "mac", mac, sizeof(mac)));
+	KUNIT_EXPECT_EQ(test, 0, conn_guest_read(DEV "mac", mac, sizeof(mac)));
 	snprintf(text, sizeof(text), "%pM\n", config.mac);
 	KUNIT_EXPECT_STREQ(test, text, mac);
 	KUNIT_EXPECT_EQ(test, le16_to_cpu(config.link), 0);
@@ -248,7 +249,7 @@ static void dm_config(struct kunit *test)
 	/* Up, another MTU, down: each is told. */
 	KUNIT_ASSERT_EQ(test, 0, net_guest_start(g, 0, 1, 64));
 	KUNIT_EXPECT_TRUE(test, netif_carrier_ok(g->ndev));
-	KUNIT_EXPECT_EQ(test, 1, atomic_read(&g->changes));
+	KUNIT_EXPECT_EQ(test, 1, atomic_read(&g->base.changes));
 	net_guest_config(g, &config);
 	KUNIT_EXPECT_EQ(test, le16_to_cpu(config.link), 1);
 
@@ -258,14 +259,14 @@ static void dm_config(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, -EINVAL, dev_set_mtu(g->ndev, 65536));
 	KUNIT_EXPECT_EQ(test, -EINVAL, dev_set_mtu(g->ndev, 67));
 	rtnl_unlock();
-	KUNIT_EXPECT_EQ(test, 2, atomic_read(&g->changes));
+	KUNIT_EXPECT_EQ(test, 2, atomic_read(&g->base.changes));
 	KUNIT_EXPECT_NE(test, net_guest_reg(g, VBUS_REG_CONFIG_GEN), gen);
 	net_guest_config(g, &config);
 	KUNIT_EXPECT_EQ(test, le32_to_cpu(config.mtu), 65535U);
 	attr_expect(test, "mtu", "1500");
 
 	net_guest_up(g, false);
-	KUNIT_EXPECT_EQ(test, 3, atomic_read(&g->changes));
+	KUNIT_EXPECT_EQ(test, 3, atomic_read(&g->base.changes));
 	net_guest_config(g, &config);
 	KUNIT_EXPECT_EQ(test, le16_to_cpu(config.link), 0);
 	/* The guest is the carrier, whether the interface is up or not. */
@@ -366,7 +367,7 @@ static void dm_ethtool(struct kunit *test)
 
 	len = 1024;
 	KUNIT_ASSERT_EQ(test, 0, net_guest_post(g, 0, &len, 1));
-	ioq_north_publish(&g->q[NET_GUEST_RX].north);
+	ioq_north_publish(&g->base.q[NET_GUEST_RX].north);
 	net_guest_host_xmit(g, net_guest_frame(g, 123), false);
 
 	KUNIT_EXPECT_EQ(test, -EOPNOTSUPP,
@@ -415,7 +416,7 @@ static void dm_restart(struct kunit *test)
 		}
 		if (i % 3 == 2) {
 			KUNIT_ASSERT_EQ(test, 0, net_guest_post(g, 0, &len, 1));
-			ioq_north_publish(&g->q[NET_GUEST_RX].north);
+			ioq_north_publish(&g->base.q[NET_GUEST_RX].north);
 			net_guest_host_xmit(g, net_guest_frame(g, 100), false);
 		}
 		if (i % 2)
@@ -430,7 +431,7 @@ static void dm_exit(struct kunit *test)
 	if (test->priv)
 		net_guest_destroy(test->priv);
 	else
-		net_guest_shell("rmdir devices/net.kt0");
+		conn_guest_shell("rmdir devices/net.kt0");
 }
 
 static struct kunit_case dm_cases[] = {

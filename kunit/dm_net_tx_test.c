@@ -219,11 +219,11 @@ static void tx_bad_chains(struct kunit *test)
 		{ "writable", { { net_guest_addr(g, 0), 200, 1 } }, 1 },
 		{ "writable tail", { { net_guest_addr(g, 0), 200, 0 },
 				     { net_guest_addr(g, 4096), 16, 1 } }, 2 },
-		{ "header nowhere", { { NET_GUEST_NOWHERE, 200, 0 } }, 1 },
+		{ "header nowhere", { { CONN_GUEST_NOWHERE, 200, 0 } }, 1 },
 		{ "frame nowhere", { { net_guest_addr(g, 0), 16, 0 },
-				     { NET_GUEST_NOWHERE, 100, 0 } }, 2 },
+				     { CONN_GUEST_NOWHERE, 100, 0 } }, 2 },
 		{ "end nowhere", { { net_guest_addr(g, 0), 1000, 0 },
-				   { NET_GUEST_NOWHERE, 4000, 0 } }, 2 },
+				   { CONN_GUEST_NOWHERE, 4000, 0 } }, 2 },
 	};
 	struct vbus_net_hdr hdr = { };
 	u32 i;
@@ -249,21 +249,21 @@ static void tx_bad_chains(struct kunit *test)
 static void tx_burst(struct kunit *test)
 {
 	struct net_guest *g = start(test);
-	struct ioq_north *north = &g->q[NET_GUEST_TX].north;
+	struct ioq_north *north = &g->base.q[NET_GUEST_TX].north;
 	struct ioq_seg seg = { .len = VBUS_NET_HDR_SIZE + 64 };
 	struct sk_buff *skb;
 	u32 i, n = 0, len;
 
 	KUNIT_EXPECT_TRUE(test, ioq_north_enable_signals(north, RING));
 	for (i = 0; i < RING; i++) {
-		memset(g->buf + i * 128, 0, 128);
-		net_guest_put_eth(g, g->buf + i * 128 + 16, ETH_P_802_EX1, 0);
-		put_unaligned_be32(i, g->buf + i * 128 + 16 + ETH_HLEN);
+		memset(g->base.buf + i * 128, 0, 128);
+		net_guest_put_eth(g, g->base.buf + i * 128 + 16, ETH_P_802_EX1, 0);
+		put_unaligned_be32(i, g->base.buf + i * 128 + 16 + ETH_HLEN);
 		seg.addr = net_guest_addr(g, i * 128);
 		KUNIT_ASSERT_EQ(test, 0, ioq_north_add(north, &seg, 1, g));
 	}
 	net_guest_kick(g, NET_GUEST_TX);
-	for (i = 0; i < 100 && !atomic_read(&g->q[NET_GUEST_TX].signals); i++)
+	for (i = 0; i < 100 && !atomic_read(&g->base.q[NET_GUEST_TX].signals); i++)
 		msleep(20);
 	while (n < RING && (skb = skb_dequeue(&g->seen))) {
 		u32 nr = get_unaligned_be32(skb->data);
@@ -276,7 +276,7 @@ static void tx_burst(struct kunit *test)
 	for (n = 0; ioq_north_get(north, &len); n++)
 		;
 	KUNIT_EXPECT_EQ(test, n, (u32)RING);
-	KUNIT_EXPECT_EQ(test, 1, atomic_read(&g->q[NET_GUEST_TX].signals));
+	KUNIT_EXPECT_EQ(test, 1, atomic_read(&g->base.q[NET_GUEST_TX].signals));
 	KUNIT_EXPECT_EQ(test, net_guest_stat(g, "tx_signals"), 1ULL);
 }
 
@@ -309,7 +309,7 @@ static void tx_kick_irqs_off(struct kunit *test)
 
 	net_guest_put_hdr(g, &hdr);
 	net_guest_put_frame(g, NG_RAW, 100);
-	KUNIT_ASSERT_EQ(test, 0, ioq_north_add(&g->q[NET_GUEST_TX].north,
+	KUNIT_ASSERT_EQ(test, 0, ioq_north_add(&g->base.q[NET_GUEST_TX].north,
 					       &seg, 1, g));
 	local_irq_save(flags);
 	net_guest_kick(g, NET_GUEST_TX);
@@ -318,7 +318,7 @@ static void tx_kick_irqs_off(struct kunit *test)
 		msleep(20);
 	KUNIT_EXPECT_EQ(test, 1U, skb_queue_len(&g->seen));
 	KUNIT_EXPECT_PTR_EQ(test, (void *)g,
-			    ioq_north_get(&g->q[NET_GUEST_TX].north, &len));
+			    ioq_north_get(&g->base.q[NET_GUEST_TX].north, &len));
 }
 
 static void tx_exit(struct kunit *test)

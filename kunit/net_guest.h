@@ -15,14 +15,9 @@
 #include <linux/ipv6.h>
 #include <linux/netdevice.h>
 #include <linux/skbuff.h>
-#include <linux/vbus_abi.h>
 #include <linux/vbus_net.h>
-#include <vbus/ring.h>
-#include <vbus/session.h>
+#include "conn_guest.h"
 
-#define NET_GUEST_PAIRS		2
-#define NET_GUEST_QUEUES	(2 * NET_GUEST_PAIRS)
-#define NET_GUEST_RING_MAX	256
 #define NET_GUEST_BUF		(256 * 1024)
 #define NET_GUEST_RX		0
 #define NET_GUEST_TX		1
@@ -32,76 +27,34 @@
 	 VBUS_NET_F_GUEST_TSO | VBUS_NET_F_ECN | VBUS_NET_F_GUEST_ECN |	\
 	 VBUS_NET_F_USO | VBUS_NET_F_GUEST_USO)
 
-/* An address with no memory behind it. */
-#define NET_GUEST_NOWHERE	BIT_ULL(50)
-
-/**
- * struct net_guest_queue - north end of a queue
- * @north: the ring
- * @area: its shared memory, room for NET_GUEST_RING_MAX
- * @state: its private memory
- * @signals: interrupts so far
- */
-struct net_guest_queue {
-	struct ioq_north north;
-	void *area;
-	void *state;
-	atomic_t signals;
-};
-
 /**
  * struct net_guest - the guest
  * @test: current case
- * @session: on bus kt
- * @conn: of slot 1
+ * @base: all that is not of the class
  * @ndev: host end, referenced
- * @q: queues
- * @changes: config interrupts so far
- * @buf: NET_GUEST_BUF bytes, physically contiguous
  * @seen: frames the host end received
  * @tap: fills @seen
  */
 struct net_guest {
 	struct kunit *test;
-	struct vbus_session *session;
-	struct vbus_conn *conn;
+	struct conn_guest base;
 	struct net_device *ndev;
-	struct net_guest_queue q[NET_GUEST_QUEUES];
-	atomic_t changes;
-	u8 *buf;
 	struct sk_buff_head seen;
 	struct packet_type tap;
 };
-
-/* Shell command in /sys/kernel/config/vbus; its exit status. */
-int net_guest_shell(const char *command);
-/* An attribute below /sys/kernel/config/vbus; 0 or errno. */
-int net_guest_write(const char *path, const char *value);
-int net_guest_read(const char *path, char *text, size_t size);
-/* A line of the device's stats. */
-u64 net_guest_stat(struct net_guest *g, const char *name);
 
 /* Device made, plugged and opened; not started; its host end is down. */
 struct net_guest *net_guest_create(struct kunit *test, const char *queues);
 void net_guest_destroy(struct net_guest *g);
 
-u32 net_guest_reg(struct net_guest *g, u32 off);
-int net_guest_set(struct net_guest *g, u32 off, u32 val);
 void net_guest_config(struct net_guest *g, struct vbus_net_config *config);
-bool net_guest_broken(struct net_guest *g);
 
-/* Reset and offer features; errno -EOPNOTSUPP if the device disagrees. */
-int net_guest_negotiate(struct net_guest *g, u64 features);
-int net_guest_enable(struct net_guest *g, u32 queue, u32 size);
 /* All of it up to RUNNING, with the first @pairs; the host end is set up too. */
 int net_guest_start(struct net_guest *g, u64 features, u32 pairs, u32 size);
-void net_guest_reset(struct net_guest *g);
 void net_guest_up(struct net_guest *g, bool up);
 
 /* Transmit one chain and take its completion; -EIO if that broke the device. */
 int net_guest_send(struct net_guest *g, const struct ioq_seg *segs, u32 n);
-/* Publish what was added to queue @q, and ring its doorbell. */
-void net_guest_kick(struct net_guest *g, u32 q);
 /* Post a chain of @n writable pieces that follow each other from buf + @off. */
 int net_guest_post(struct net_guest *g, u32 off, const u32 *lens, u32 n);
 /* Let the host end transmit, as the stack does; NETDEV_TX_*. */
@@ -129,9 +82,50 @@ int net_guest_send_all(struct net_guest *g, u32 len);
 /* Header of a frame whose checksum, and GSO, are left to the host. */
 struct vbus_net_hdr net_guest_offload(u8 gso, u16 start, u16 offset, u16 size);
 
+/* What is not of the class, for suites that have only to do with this one. */
 static inline u64 net_guest_addr(struct net_guest *g, u32 off)
 {
-	return virt_to_phys(g->buf + off);
+	return conn_guest_addr(&g->base, off);
+}
+
+static inline u64 net_guest_stat(struct net_guest *g, const char *name)
+{
+	return conn_guest_stat(&g->base, name);
+}
+
+static inline u32 net_guest_reg(struct net_guest *g, u32 off)
+{
+	return conn_guest_reg(&g->base, off);
+}
+
+static inline int net_guest_set(struct net_guest *g, u32 off, u32 val)
+{
+	return conn_guest_set(&g->base, off, val);
+}
+
+static inline bool net_guest_broken(struct net_guest *g)
+{
+	return conn_guest_broken(&g->base);
+}
+
+static inline int net_guest_negotiate(struct net_guest *g, u64 features)
+{
+	return conn_guest_negotiate(&g->base, features);
+}
+
+static inline int net_guest_enable(struct net_guest *g, u32 queue, u32 size)
+{
+	return conn_guest_enable(&g->base, queue, size);
+}
+
+static inline void net_guest_reset(struct net_guest *g)
+{
+	conn_guest_reset(&g->base);
+}
+
+static inline void net_guest_kick(struct net_guest *g, u32 q)
+{
+	conn_guest_kick(&g->base, q);
 }
 
 static inline u8 net_guest_pattern(u32 i)
