@@ -68,12 +68,14 @@ struct vdm_rng {
  * @q: the queue
  * @rng: the device
  * @work: serves
- * @segs: of the chain at hand, the work's own
+ * @dead: the guest broke the protocol; the work's own, as is
+ * @segs: of the chain at hand
  */
 struct vdm_rng_queue {
 	struct vbus_queue *q;
 	struct vdm_rng *rng;
 	struct delayed_work work;
+	bool dead;
 	struct ioq_seg segs[VDM_RNG_SEG_MAX];
 };
 
@@ -131,6 +133,13 @@ static int vdm_rng_fill(struct vdm_rng_queue *rq, u32 nr_segs, u32 len)
 	return ret;
 }
 
+/* The ring may be sound, and kicks still come: remember not to look at it. */
+static void vdm_rng_broken(struct vdm_rng_queue *rq, const char *why)
+{
+	rq->dead = true;
+	vbus_conn_broken(rq->q->conn, why);
+}
+
 static void vdm_rng_serve(struct work_struct *work)
 {
 	struct vdm_rng_queue *rq = container_of(to_delayed_work(work),
@@ -143,6 +152,8 @@ static void vdm_rng_serve(struct work_struct *work)
 	int ret;
 	u32 len;
 
+	if (rq->dead)
+		return;
 	for (done = 0; done < VDM_RNG_BUDGET; done++) {
 		wait = vdm_rng_tokens(rng);
 		if (wait)
@@ -153,12 +164,12 @@ static void vdm_rng_serve(struct work_struct *work)
 		if (!ret)
 			break;
 		if (chain.nr_out || !chain.in_len) {
-			vbus_conn_broken(q->conn, "a request that is not all room for bytes");
+			vdm_rng_broken(rq, "a request that is not all room for bytes");
 			return;
 		}
 		len = min3(chain.in_len, rng->tokens, (u32)VBUS_RNG_MAX_BYTES);
 		if (vdm_rng_fill(rq, chain.nr_in, len)) {
-			vbus_conn_broken(q->conn, "a request outside guest memory");
+			vdm_rng_broken(rq, "a request outside guest memory");
 			return;
 		}
 		if (rng->rate)
