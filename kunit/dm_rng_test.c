@@ -531,6 +531,23 @@ static void rng_rate_stop(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, conn_guest_stat(g, "bytes"), bytes);
 }
 
+/* Who looks at the bucket often gets as much as who does not. */
+static void rng_rate_often(struct kunit *test)
+{
+	struct conn_guest *g = start(test, "64");
+	ktime_t from;
+
+	KUNIT_EXPECT_EQ(test, 64, ask(g, 0, 4096));
+	/* Each brings one token and a piece of the next; there is no request. */
+	from = ktime_get();
+	while (ktime_ms_delta(ktime_get(), from) < 1250) {
+		vbus_conn_kick(g->conn, 0);
+		usleep_range(26000, 26100);
+	}
+	KUNIT_EXPECT_EQ(test, 64, ask(g, 0, 4096));
+	KUNIT_EXPECT_EQ(test, conn_guest_stat(g, "waits"), 0ULL);
+}
+
 /* The largest: the arithmetic holds, and nobody waits for it. */
 static void rng_rate_max(struct kunit *test)
 {
@@ -571,6 +588,7 @@ static struct kunit_case rng_cases[] = {
 	KUNIT_CASE(rng_rate),
 	KUNIT_CASE(rng_rate_reset),
 	KUNIT_CASE(rng_rate_stop),
+	KUNIT_CASE(rng_rate_often),
 	KUNIT_CASE(rng_rate_max),
 	{ }
 };

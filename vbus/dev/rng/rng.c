@@ -52,7 +52,7 @@ static const char *const vdm_rng_stat_names[VDM_RNG_NR_STATS] = {
  * @tokens: bytes that may be given now; of the device, or a guest that resets it
  *	would find a full bucket each time.  The work's own between start and
  *	stop: the class is not multi, so there is one at a time.
- * @filled: when @tokens was brought up to date
+ * @filled: up to when time has been turned into @tokens
  * @stats: counters
  */
 struct vdm_rng {
@@ -88,21 +88,23 @@ static inline struct vdm_rng *to_vdm_rng(struct vbus_device *dev)
 static unsigned long vdm_rng_tokens(struct vdm_rng *rng)
 {
 	u32 rate = rng->rate;
-	ktime_t now;
-	u64 new;
+	u64 passed, new;
 
 	if (!rate) {
 		rng->tokens = VBUS_RNG_MAX_BYTES;
 		return 0;
 	}
-	now = ktime_get();
 	/* A longer pause brings no more than a full bucket. */
-	new = div_u64((u64)min_t(s64, ktime_sub(now, rng->filled),
-				 NSEC_PER_SEC) * rate, NSEC_PER_SEC);
-	if (new) {
-		rng->tokens = min_t(u64, rng->tokens + new, rate);
-		rng->filled = now;
+	passed = ktime_to_ns(ktime_sub(ktime_get(), rng->filled));
+	if (passed > NSEC_PER_SEC) {
+		rng->filled = ktime_add_ns(rng->filled, passed - NSEC_PER_SEC);
+		passed = NSEC_PER_SEC;
 	}
+	new = div_u64(passed * rate, NSEC_PER_SEC);
+	rng->tokens = min_t(u64, rng->tokens + new, rate);
+	/* Not to now: who looks often would lose a piece of a token each time. */
+	rng->filled = ktime_add_ns(rng->filled,
+				   DIV_ROUND_UP_ULL(new * NSEC_PER_SEC, rate));
 	if (rng->tokens >= VDM_RNG_MIN_TOKENS)
 		return 0;
 	return DIV_ROUND_UP((VDM_RNG_MIN_TOKENS - rng->tokens) * HZ, rate);
