@@ -9,7 +9,9 @@
 . "${0%/*}/../lib/tap.sh"
 
 cfs=/sys/kernel/config/vbus
-loop=/sys/kernel/config/vbus-loop
+# VBUS_LOOP=vbus-loop-native attaches through the native front instead.
+connector=${VBUS_LOOP:-vbus-loop}
+loop=/sys/kernel/config/$connector
 dev=$cfs/devices/net.web0
 bus=$cfs/buses/vm0
 slot=$bus/slots/3
@@ -41,7 +43,7 @@ wait_for()
 net_load()
 {
 	cc -O2 -Wall -o $nettool "$VBUS_TOP/tests/loop/nettool.c" || bail "nettool does not compile"
-	modprobe vbus && modprobe vbus-loop || bail "the modules do not load"
+	modprobe vbus && modprobe $connector || bail "the modules do not load"
 	ip netns add guest
 	ip -n guest link set lo up
 	# A link that goes down and up keeps its addresses.
@@ -164,11 +166,17 @@ counter()
 	esac
 }
 
-net_unload()
+# modules_unload CLASS: nothing holds any of them any more.
+modules_unload()
 {
 	local m
-	ip netns del guest
-	for m in vbus_net vbus_loop vbus_proxy vbus_dm_net vbus; do
-		wait_for 10 rmmod $m || return
+	for m in "vbus_$1" vbus_loop_native vbus_native vbus_loop vbus_proxy "vbus_dm_$1" vbus; do
+		[ ! -d /sys/module/$m ] || wait_for 10 rmmod $m || return
 	done
+}
+
+net_unload()
+{
+	ip netns del guest
+	modules_unload net
 }

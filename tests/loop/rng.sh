@@ -84,7 +84,7 @@ way()
 	check "it is the source again: $1" wait_for 10 is_current
 }
 
-modprobe vbus && modprobe vbus-loop || bail "the modules do not load"
+modprobe vbus && modprobe $connector || bail "the modules do not load"
 check "mkdir loads the model" mkdir $dev
 check "no limit by default" equals "$dev/rate" 0
 for bad in -1 x ""; do
@@ -125,6 +125,5 @@ check "unplug while a reader waits" eval 'readers_start && unplug'
 check "the readers end" wait_for 20 readers_left
 wait
 check "the rest goes" tear_down
-check "modules unload" eval 'for m in vbus_rng vbus_loop vbus_proxy vbus_dm_rng vbus; do
-	wait_for 10 rmmod $m || exit; done'
+check "modules unload" modules_unload rng
 finish

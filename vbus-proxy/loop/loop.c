@@ -2,9 +2,9 @@
 /*
  * Loopback connector: plugs host buses of this kernel into its own guest bus.
  *
- * The only file that sees both sides.  Each directory in configfs "vbus-loop"
- * is one session of the host bus of that name; the memory of its guest is this
- * kernel's memory, addressed physically.
+ * With native.c, the only file that sees both sides.  Each directory in configfs
+ * "vbus-loop" is one session of the host bus of that name; the memory of its guest
+ * is this kernel's memory, addressed physically.
  *
  * Who runs when.  mkdir and rmdir run under this subsystem's su_mutex.  The
  * host's event hook runs under locks of the core and only queues bus->work;
@@ -17,20 +17,11 @@
  * device is registered or unregistered, and the register path takes none.
  * bus->lock guards the list of devices alone, for readers of "slots".
  *
- * Signals are direct calls.  The host calls from NAPI, from an ioctl, under
- * spinlocks or out of a driver's own transmit path, and a guest driver may rely
- * on being called as from an interrupt.  So it is called with interrupts off,
- * and softirqs it raised run on the way out if the caller could have been
- * interrupted by a real one at that point.  A driver's callback only schedules
- * NAPI or work, so host and guest do not recurse into each other: what was
- * scheduled inside a softirq waits for that softirq's end.
+ * Signals are direct calls, made by loop_interrupt().
  */
 #define pr_fmt(fmt) "vbus-loop: " fmt
 
-#include <linux/bottom_half.h>
 #include <linux/configfs.h>
-#include <linux/dma-mapping.h>
-#include <linux/irqflags.h>
 #include <linux/module.h>
 #include <linux/mutex.h>
 #include <linux/slab.h>
@@ -39,6 +30,7 @@
 #include <vbus/memory.h>
 #include <vbus/proxy.h>
 #include <vbus/session.h>
+#include "loop.h"
 
 /**
  * struct loop_bus - a host bus attached to this kernel
@@ -46,8 +38,6 @@
  * @session: host side; NULL until it is complete
  * @closing: rmdir has begun; @work does nothing more
  * @parent: parent of the guest devices, does DMA for them
- * @dma_mask: of @parent: all of memory
- * @dma_parms: of @parent: no limit to a segment
  * @id: number of the bus on the guest side
  * @surprise: rmdir takes devices away without asking
  * @wq: runs @work
@@ -58,9 +48,7 @@
 struct loop_bus {
 	struct config_item item;
 	struct vbus_session *session;
-	struct device *parent;
-	u64 dma_mask;
-	struct device_dma_parameters dma_parms;
+	struct loop_parent parent;
 	int id;
 	bool surprise;
 	bool closing;
@@ -122,22 +110,16 @@ static void loop_kick(struct vproxy_device *vdev, u32 q)
 	vbus_conn_kick(to_loop_dev(vdev)->conn, q);
 }
 
-static void loop_signal(void *arg)
+static void loop_vector_signal(void *arg)
 {
 	struct loop_vector *vec = arg;
-	unsigned long flags;
 
-	if (irqs_disabled() || in_hardirq()) {
-		local_irq_save(flags);
-		vproxy_signal(&vec->ldev->vdev, vec->nr);
-		local_irq_restore(flags);
-		return;
-	}
-	local_bh_disable();
-	local_irq_save(flags);
 	vproxy_signal(&vec->ldev->vdev, vec->nr);
-	local_irq_restore(flags);
-	local_bh_enable();
+}
+
+static void loop_signal(void *arg)
+{
+	loop_interrupt(loop_vector_signal, arg);
 }
 
 static void loop_free_vectors(struct vproxy_device *vdev)
@@ -240,8 +222,8 @@ static void loop_dev_add(struct loop_bus *bus, u32 slot)
 	ldev->conn = conn;
 	ldev->slot = slot;
 	ldev->vdev.ops = &loop_transport;
-	ldev->vdev.dma_dev = bus->parent;
-	ldev->vdev.dev.parent = bus->parent;
+	ldev->vdev.dma_dev = bus->parent.dev;
+	ldev->vdev.dev.parent = bus->parent.dev;
 	err = vproxy_device_register(&ldev->vdev, bus->id, loop_dev_release);
 	if (err) {
 		vbus_conn_close(conn);
@@ -301,86 +283,6 @@ static void loop_event_pending(void *priv)
 static const struct vbus_session_ops loop_session_ops = {
 	.event_pending = loop_event_pending,
 };
-
-/* --- DMA --- */
-
-static void loop_set_coherent(struct device *dev)
-{
-#if defined(CONFIG_ARCH_HAS_SYNC_DMA_FOR_DEVICE) || \
-	defined(CONFIG_ARCH_HAS_SYNC_DMA_FOR_CPU) || \
-	defined(CONFIG_ARCH_HAS_SYNC_DMA_FOR_CPU_ALL)
-	/* The device is a CPU: it sees the caches. */
-	dev->dma_coherent = true;
-#endif
-}
-
-/*
- * The host side takes what the guest side says for physical addresses.  An IOMMU
- * or bounce buffers would make them something else; rather than know all the
- * ways, try.
- */
-static int loop_check_dma(struct device *dev)
-{
-	dma_addr_t dma;
-	struct page *page;
-	int err = 0;
-
-	if (!IS_ENABLED(CONFIG_HAS_DMA)) {
-		pr_err("this kernel is built without HAS_DMA, which vbus-loop needs\n");
-		return -ENODEV;
-	}
-	page = alloc_page(GFP_KERNEL);
-	if (!page)
-		return -ENOMEM;
-	dma = dma_map_page(dev, page, 0, PAGE_SIZE, DMA_BIDIRECTIONAL);
-	if (dma_mapping_error(dev, dma)) {
-		err = -ENODEV;
-	} else {
-		if (dma != page_to_phys(page))
-			err = -ENODEV;
-		dma_unmap_page(dev, dma, PAGE_SIZE, DMA_BIDIRECTIONAL);
-	}
-	__free_page(page);
-	if (err)
-		pr_err("DMA addresses are not physical addresses here (bounce buffers, an IOMMU or memory encryption?)\n");
-	return err;
-}
-
-static int loop_make_parent(struct loop_bus *bus)
-{
-	char name[32];
-	int err;
-
-	bus->id = vproxy_bus_id_alloc();
-	if (bus->id < 0)
-		return bus->id;
-	snprintf(name, sizeof(name), "vbus-loop%d", bus->id);
-	bus->parent = root_device_register(name);
-	if (IS_ERR(bus->parent)) {
-		err = PTR_ERR(bus->parent);
-		goto free_id;
-	}
-	bus->parent->dma_parms = &bus->dma_parms;
-	bus->parent->dma_mask = &bus->dma_mask;
-	loop_set_coherent(bus->parent);
-	err = dma_set_mask_and_coherent(bus->parent, DMA_BIT_MASK(64));
-	if (err) {
-		pr_err("no DMA to all of memory: %d\n", err);
-		err = -ENODEV;
-		goto unregister;
-	}
-	dma_set_max_seg_size(bus->parent, UINT_MAX);
-	err = loop_check_dma(bus->parent);
-	if (err)
-		goto unregister;
-	return 0;
-
-unregister:
-	root_device_unregister(bus->parent);
-free_id:
-	vproxy_bus_id_free(bus->id);
-	return err;
-}
 
 /* --- configfs --- */
 
@@ -453,9 +355,14 @@ static struct config_item *loop_make_bus(struct config_group *group,
 	mutex_init(&bus->lock);
 	INIT_LIST_HEAD(&bus->devices);
 	INIT_WORK(&bus->work, loop_work);
-	err = loop_make_parent(bus);
-	if (err)
+	bus->id = vproxy_bus_id_alloc();
+	if (bus->id < 0) {
+		err = bus->id;
 		goto free_bus;
+	}
+	err = loop_parent_make(&bus->parent);
+	if (err)
+		goto free_id;
 	err = -ENOMEM;
 	bus->wq = alloc_ordered_workqueue("vbus-loop%d", 0, bus->id);
 	if (!bus->wq)
@@ -487,7 +394,7 @@ static struct config_item *loop_make_bus(struct config_group *group,
 free_name:
 	/* The last reference frees the bus too. */
 	destroy_workqueue(bus->wq);
-	root_device_unregister(bus->parent);
+	loop_parent_remove(&bus->parent);
 	vproxy_bus_id_free(bus->id);
 	config_item_put(&bus->item);
 	return ERR_PTR(err);
@@ -495,7 +402,8 @@ free_name:
 free_wq:
 	destroy_workqueue(bus->wq);
 free_parent:
-	root_device_unregister(bus->parent);
+	loop_parent_remove(&bus->parent);
+free_id:
 	vproxy_bus_id_free(bus->id);
 free_bus:
 	kfree(bus);
@@ -523,7 +431,7 @@ static void loop_drop_bus(struct config_group *group, struct config_item *item)
 
 	/* 3. Nobody queues work any more. */
 	destroy_workqueue(bus->wq);
-	root_device_unregister(bus->parent);
+	loop_parent_remove(&bus->parent);
 	vproxy_bus_id_free(bus->id);
 	config_item_put(item);
 }
