@@ -166,6 +166,7 @@ int vnat_fast_call(struct vnat_bus *bus, u16 func, u32 slot, u64 arg)
 				    func);
 	return err;
 }
+EXPORT_SYMBOL_IF_KUNIT(vnat_fast_call);
 
 /**
  * vnat_bus_fast_nop() - a fast call that does nothing, to measure what one costs
@@ -286,3 +287,4 @@ int vnat_slow_simple(struct vnat_bus *bus, u16 func, u32 slot, u64 arg0,
 
 	return vnat_slow_call(bus, &req);
 }
+EXPORT_SYMBOL_IF_KUNIT(vnat_slow_simple);
