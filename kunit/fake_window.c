@@ -98,7 +98,10 @@ EXPORT_SYMBOL_GPL(fw_signal);
 
 /* --- calls --- */
 
-static u32 fw_slot_call(struct fw_slot *slot, void *data)
+/* The errno of a function that isn't there. */
+#define FW_UNKNOWN	38
+
+static int fw_slot_call(struct fw_slot *slot, void *data)
 {
 	struct vbus_slot_info *info = data;
 
@@ -116,23 +119,23 @@ static void fw_forget(struct fw_slot *slot)
 	set32(slot->regs, VBUS_REG_STATUS, 0);
 }
 
-static u32 fw_open_call(struct fw_slot *slot, u64 plugs)
+static int fw_open_call(struct fw_slot *slot, u64 plugs)
 {
 	if (!(slot->flags & VBUS_SLOT_PRESENT))
-		return ENOENT;
+		return -ENOENT;
 	if (slot->plugs != plugs)
-		return ESTALE;
+		return -ESTALE;
 	if (slot->busy)
-		return EBUSY;
+		return -EBUSY;
 	slot->opens++;
 	slot->flags |= VBUS_SLOT_OPEN;
 	return 0;
 }
 
-static u32 fw_close_call(struct fw_slot *slot)
+static int fw_close_call(struct fw_slot *slot)
 {
 	if (!(slot->flags & VBUS_SLOT_OPEN))
-		return ENODEV;
+		return -ENODEV;
 	slot->closes++;
 	if (slot->flags & VBUS_SLOT_UNPLUG)
 		slot->flags = 0;
@@ -141,7 +144,7 @@ static u32 fw_close_call(struct fw_slot *slot)
 	return 0;
 }
 
-static u32 fw_write_call(struct fw_slot *slot, u64 off, const void *data,
+static int fw_write_call(struct fw_slot *slot, u64 off, const void *data,
 			 u32 len)
 {
 	if (off == VBUS_REG_STATUS && !get32(data, 0) && slot->stuck)
@@ -150,8 +153,7 @@ static u32 fw_write_call(struct fw_slot *slot, u64 off, const void *data,
 	return 0;
 }
 
-/* Return: an errno as the ABI has it; here they are the same. */
-static u32 fw_slow_call(struct fake_window *win, struct vbus_call_page *page)
+static int fw_slow_call(struct fake_window *win, struct vbus_call_page *page)
 {
 	u64 arg[2] = { le64_to_cpu(page->slow.arg[0]),
 		       le64_to_cpu(page->slow.arg[1]) };
@@ -160,12 +162,10 @@ static u32 fw_slow_call(struct fake_window *win, struct vbus_call_page *page)
 	u16 func = le16_to_cpu(page->slow.func);
 	struct fw_slot *slot = &win->slots[nr];
 
-	if (func == win->fail_func)
-		return win->fail_result;
-	if (func == VBUS_FN_SLOW_NOP)
+	if (func == VBUS_FN_SLOW_NOP || func == win->fail_func)
 		return 0;
 	if (nr >= FW_SLOTS)
-		return EINVAL;
+		return -EINVAL;
 	switch (func) {
 	case VBUS_FN_SLOT:
 		return fw_slot_call(slot, page->data);
@@ -175,61 +175,70 @@ static u32 fw_slow_call(struct fake_window *win, struct vbus_call_page *page)
 		return fw_close_call(slot);
 	}
 	if (!(slot->flags & VBUS_SLOT_OPEN))
-		return ENODEV;
+		return -ENODEV;
 	switch (func) {
 	case VBUS_FN_READ:
 		if (arg[1] > VBUS_CALL_DATA_SIZE ||
 		    arg[0] + arg[1] > VBUS_WINDOW_SIZE)
-			return EINVAL;
+			return -EINVAL;
 		memcpy(page->data, slot->regs + arg[0], arg[1]);
 		page->slow.value = cpu_to_le64(arg[1] - win->short_value);
 		return 0;
 	case VBUS_FN_WRITE:
 		if (len > VBUS_CALL_DATA_SIZE ||
 		    arg[0] + len > VBUS_WINDOW_SIZE)
-			return EINVAL;
+			return -EINVAL;
 		return fw_write_call(slot, arg[0], page->data, len);
 	case VBUS_FN_VECTOR:
 		if (arg[0] >= FW_VECTORS)
-			return EINVAL;
+			return -EINVAL;
 		slot->route[arg[0]] = arg[1];
 		return 0;
 	}
-	return ENOSYS;
+	return -FW_UNKNOWN;
 }
 
-static u32 fw_fast_call(struct fake_window *win, const struct vbus_call *call)
+static int fw_fast_call(struct fake_window *win, const struct vbus_call *call)
 {
 	struct fw_slot *slot = &win->slots[le32_to_cpu(call->slot) % FW_SLOTS];
 	u16 func = le16_to_cpu(call->func);
 
-	if (func == win->fail_func)
-		return win->fail_result;
 	if (func == VBUS_FN_NOP)
 		return 0;
 	if (func != VBUS_FN_KICK)
-		return ENOSYS;
+		return -FW_UNKNOWN;
 	if (!(slot->flags & VBUS_SLOT_OPEN))
-		return ENODEV;
+		return -ENODEV;
 	slot->kicks[le64_to_cpu(call->arg[0]) % FW_QUEUES]++;
 	return 0;
+}
+
+/* As the ABI has it; the numbers are the same here. */
+static __le32 fw_result(struct fake_window *win, __le16 func, int err)
+{
+	if (win->fail_func && le16_to_cpu(func) == win->fail_func)
+		return cpu_to_le32(win->fail_result);
+	return cpu_to_le32(-err);
 }
 
 static void fw_serve(struct fake_window *win, u32 nr)
 {
 	struct vbus_call_page *page = fw_page(win, nr);
+	int err;
 
 	if (!page || win->gone)
 		return;
 	if (page->fast.seq != page->fast.done && !win->mute_fast) {
-		page->fast.result = cpu_to_le32(fw_fast_call(win, &page->fast));
+		err = fw_fast_call(win, &page->fast);
+		page->fast.result = fw_result(win, page->fast.func, err);
 		/* Pairs with the acquire in vnat_answered(). */
 		virt_store_release(&page->fast.done, page->fast.seq);
 	}
 	if (page->slow.seq != page->slow.done && !win->mute_slow &&
 	    (!win->mute_func ||
 	     le16_to_cpu(page->slow.func) != win->mute_func)) {
-		page->slow.result = cpu_to_le32(fw_slow_call(win, page));
+		err = fw_slow_call(win, page);
+		page->slow.result = fw_result(win, page->slow.func, err);
 		win->calls++;
 		/* Pairs with the acquire in vnat_answered(). */
 		virt_store_release(&page->slow.done, page->slow.seq);
