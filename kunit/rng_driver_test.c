@@ -38,6 +38,7 @@ static bool driver_registered;
 
 /* The framework: one source, one reader at a time, and it is waited for. */
 static struct hwrng *source;
+static struct task_struct *last_reader;
 static int register_errno;
 static DEFINE_MUTEX(reading);
 
@@ -51,6 +52,15 @@ static int take_source(struct hwrng *rng)
 
 static void leave_source(struct hwrng *rng)
 {
+	int i;
+
+	for (i = 0; i < 250 && mutex_is_locked(&reading); i++)
+		msleep(20);
+	/* Without this the whole machine would hang, not only the case fail. */
+	if (i == 250) {
+		KUNIT_FAIL(current->kunit_test, "the reader was not told");
+		send_sig(SIGKILL, last_reader, 1);
+	}
 	mutex_lock(&reading);
 	source = NULL;
 	mutex_unlock(&reading);
@@ -95,6 +105,7 @@ static struct reader *reader_start(struct kunit *test)
 	init_completion(&r->done);
 	r->task = kthread_run(reader_fn, r, "vbus-kunit-reader");
 	KUNIT_ASSERT_FALSE(test, IS_ERR(r->task));
+	last_reader = r->task;
 	msleep(50);
 	return r;
 }
