@@ -261,7 +261,12 @@ static int vdm_rng_enable(struct vbus_device *dev)
 {
 	struct vdm_rng *rng = to_vdm_rng(dev);
 	unsigned int i;
+	int err;
 
+	/* A guest counts each bit as one; early in the boot they are not. */
+	err = wait_for_random_bytes();
+	if (err)
+		return err;
 	rng->tokens = rng->rate;
 	rng->filled = ktime_get();
 	for (i = 0; i < VDM_RNG_NR_STATS; i++)
