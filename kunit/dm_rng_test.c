@@ -1,88 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * Host model "rng": the attribute and its limits, requests of every shape and how
- * many bytes they are answered with, requests that break the device, and a rate
- * that no guest gets around.
+ * many bytes they are answered with, and requests that break the device.
  */
 #include <linux/delay.h>
-#include <linux/ktime.h>
 #include <linux/module.h>
-#include <linux/slab.h>
-#include <linux/vbus_rng.h>
-#include "conn_guest.h"
+#include "rng_guest.h"
 
 #define DEV	"devices/rng.kt0/"
-#define RING	256
 #define SEG_MAX	64
-#define BUF	(256 * 1024)
-
-/* What memory is filled with before a request; a host that writes it is seen. */
-#define MARK	0xee
-
-static struct conn_guest *guest_create(struct kunit *test, const char *rate)
-{
-	struct conn_guest *g = kzalloc(sizeof(*g), GFP_KERNEL);
-
-	KUNIT_ASSERT_NOT_NULL(test, g);
-	test->priv = g;
-	conn_guest_init(g, test, "rng.kt0", BUF);
-	KUNIT_ASSERT_EQ(test, 0, conn_guest_attr(g, "rate", rate));
-	KUNIT_ASSERT_EQ(test, 0, conn_guest_attr(g, "enable", "1"));
-	conn_guest_plug(g);
-	memset(g->buf, MARK, BUF);
-	return g;
-}
-
-static struct conn_guest *start(struct kunit *test, const char *rate)
-{
-	struct conn_guest *g = guest_create(test, rate);
-
-	KUNIT_ASSERT_EQ(test, 0, conn_guest_start(g, 0, 1, RING));
-	return g;
-}
-
-static struct ioq_seg room(struct conn_guest *g, u32 off, u32 len)
-{
-	return (struct ioq_seg){
-		.addr = conn_guest_addr(g, off), .len = len, .write = 1,
-	};
-}
-
-/* Post a request for @len bytes at buf + @off; seen with the next kick. */
-static void post(struct conn_guest *g, u32 off, u32 len)
-{
-	struct ioq_seg seg = room(g, off, len);
-
-	KUNIT_ASSERT_EQ(g->test, 0, ioq_north_add(&g->q[0].north, &seg, 1, g));
-}
-
-/* The length of the next completion; -EIO: the device broke; or -ETIMEDOUT. */
-static int take(struct conn_guest *g)
-{
-	u32 len;
-	int i;
-
-	for (i = 0; i < 500; i++) {
-		if (ioq_north_get(&g->q[0].north, &len))
-			return len;
-		if (ioq_north_broken(&g->q[0].north) || conn_guest_broken(g))
-			return -EIO;
-		msleep(20);
-	}
-	return -ETIMEDOUT;
-}
-
-static int ask(struct conn_guest *g, u32 off, u32 len)
-{
-	post(g, off, len);
-	conn_guest_kick(g, 0);
-	return take(g);
-}
-
-static bool untouched(struct conn_guest *g, u32 off, u32 len)
-{
-	return !memchr_inv(g->buf + off, MARK, len);
-}
 
 /*
  * Are these random?  16 bytes were left out, are of one value, or were there
@@ -433,149 +359,6 @@ static void rng_bad(struct kunit *test)
 	}
 }
 
-/* --- the rate --- */
-
-/* No more than came in since @from, and a full bucket. */
-static void expect_bounded(struct conn_guest *g, u64 bytes, u32 rate,
-			   ktime_t from)
-{
-	u64 most = rate + div_u64((u64)rate *
-				  ktime_ms_delta(ktime_get(), from), 1000) + 1;
-
-	KUNIT_EXPECT_LE(g->test, bytes, most);
-}
-
-static void rng_rate(struct kunit *test)
-{
-	ktime_t from = ktime_get();
-	struct conn_guest *g = start(test, "2000");
-	u64 bytes;
-	s64 ms;
-	int len;
-
-	/* A second's worth is there at once, and not more. */
-	KUNIT_EXPECT_EQ(test, 2000, ask(g, 0, 8192));
-	KUNIT_EXPECT_TRUE(test, untouched(g, 2000, 8192 - 2000));
-	KUNIT_EXPECT_EQ(test, conn_guest_stat(g, "waits"), 0ULL);
-	bytes = 2000;
-
-	/* The next are answered as time brings them, and none is lost. */
-	post(g, 0, 8192);
-	while (bytes < 4000) {
-		/* Two are out, so that the host finds one when it has no more. */
-		len = ask(g, 0, 8192);
-		KUNIT_ASSERT_GE(test, len, 64);
-		bytes += len;
-		expect_bounded(g, bytes, 2000, from);
-	}
-	ms = ktime_ms_delta(ktime_get(), from);
-	KUNIT_EXPECT_GE(test, ms, 999LL);
-	KUNIT_EXPECT_GT(test, conn_guest_stat(g, "waits"), 0ULL);
-	bytes += take(g);
-	KUNIT_EXPECT_EQ(test, conn_guest_stat(g, "bytes"), bytes);
-
-	/* A pause fills the bucket and no more. */
-	msleep(2500);
-	KUNIT_EXPECT_EQ(test, 2000, ask(g, 0, 8192));
-	KUNIT_EXPECT_LT(test, ask(g, 0, 8192), 1000);
-}
-
-/* Neither a reset nor another connection brings a new bucket. */
-static void rng_rate_reset(struct kunit *test)
-{
-	ktime_t from = ktime_get();
-	struct conn_guest *g = start(test, "1000");
-	u64 bytes;
-	int i;
-
-	for (i = 0; i < 10; i++) {
-		/* Some are left with the host when it is reset. */
-		post(g, 0, 8192);
-		post(g, 0, 8192);
-		conn_guest_kick(g, 0);
-		msleep(20);
-		if (i == 5) {
-			conn_guest_unplug(g);
-			conn_guest_plug(g);
-		}
-		KUNIT_ASSERT_EQ(test, 0, conn_guest_start(g, 0, 1, RING));
-		bytes = conn_guest_stat(g, "bytes");
-		KUNIT_EXPECT_GE(test, bytes, 1000ULL);
-		expect_bounded(g, bytes, 1000, from);
-	}
-}
-
-/* Stopped while the work waits for tokens: no answer comes after the reset. */
-static void rng_rate_stop(struct kunit *test)
-{
-	struct conn_guest *g = start(test, "64");
-	u64 bytes;
-	int i;
-
-	KUNIT_EXPECT_EQ(test, 64, ask(g, 0, 4096));
-	for (i = 0; i < 5; i++) {
-		post(g, 0, 4096);
-		conn_guest_kick(g, 0);
-		msleep(20);
-		conn_guest_reset(g);
-		bytes = conn_guest_stat(g, "bytes");
-		memset(g->buf, MARK, 4096);
-		msleep(20);
-		KUNIT_ASSERT_EQ(test, 0, conn_guest_start(g, 0, 1, RING));
-	}
-	conn_guest_reset(g);
-	bytes = conn_guest_stat(g, "bytes");
-	memset(g->buf, MARK, 4096);
-	msleep(1500);
-	KUNIT_EXPECT_TRUE(test, untouched(g, 0, 4096));
-	KUNIT_EXPECT_EQ(test, conn_guest_stat(g, "bytes"), bytes);
-}
-
-/* Who looks at the bucket often gets as much as who does not. */
-static void rng_rate_often(struct kunit *test)
-{
-	struct conn_guest *g = start(test, "64");
-	ktime_t from;
-
-	KUNIT_EXPECT_EQ(test, 64, ask(g, 0, 4096));
-	/* Each brings one token and a piece of the next; there is no request. */
-	from = ktime_get();
-	while (ktime_ms_delta(ktime_get(), from) < 1250) {
-		vbus_conn_kick(g->conn, 0);
-		usleep_range(26000, 26100);
-	}
-	KUNIT_EXPECT_EQ(test, 64, ask(g, 0, 4096));
-	KUNIT_EXPECT_EQ(test, conn_guest_stat(g, "waits"), 0ULL);
-}
-
-/* The largest: the arithmetic holds, and nobody waits for it. */
-static void rng_rate_max(struct kunit *test)
-{
-	struct conn_guest *g = start(test, "1073741824");
-	u32 i;
-
-	msleep(1200);
-	for (i = 0; i < RING; i++)
-		post(g, 0, 8192);
-	conn_guest_kick(g, 0);
-	for (i = 0; i < RING; i++)
-		KUNIT_ASSERT_EQ(test, VBUS_RNG_MAX_BYTES, take(g));
-	KUNIT_EXPECT_EQ(test, conn_guest_stat(g, "waits"), 0ULL);
-}
-
-/* Some cases make the device without a guest. */
-static void rng_exit(struct kunit *test)
-{
-	struct conn_guest *g = test->priv;
-
-	if (g) {
-		conn_guest_destroy(g);
-		kfree(g);
-	} else {
-		conn_guest_shell("rmdir devices/rng.kt0");
-	}
-}
-
 static struct kunit_case rng_cases[] = {
 	KUNIT_CASE(rng_rate_attribute),
 	KUNIT_CASE(rng_enable),
@@ -585,11 +368,6 @@ static struct kunit_case rng_cases[] = {
 	KUNIT_CASE(rng_many),
 	KUNIT_CASE(rng_signals),
 	KUNIT_CASE(rng_bad),
-	KUNIT_CASE(rng_rate),
-	KUNIT_CASE(rng_rate_reset),
-	KUNIT_CASE(rng_rate_stop),
-	KUNIT_CASE(rng_rate_often),
-	KUNIT_CASE(rng_rate_max),
 	{ }
 };
 
