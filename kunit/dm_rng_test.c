@@ -5,6 +5,7 @@
  */
 #include <linux/delay.h>
 #include <linux/module.h>
+#include "fault.h"
 #include "rng_guest.h"
 
 #define DEV	"devices/rng.kt0/"
@@ -142,6 +143,32 @@ static void rng_shape(struct kunit *test)
 	vbus_conn_kick(g->conn, 0);
 	conn_guest_reset(g);
 	KUNIT_ASSERT_EQ(test, 0, conn_guest_start(g, 0, 1, RING));
+	KUNIT_EXPECT_EQ(test, 64, ask(g, 0, 64));
+}
+
+/* Each allocation of a start fails in turn; the guest may try again. */
+static void rng_nomem(struct kunit *test)
+{
+	struct conn_guest *g = guest_create(test, "0");
+	unsigned int n, failed = 0;
+	int ret = 0;
+
+	fault_setup(test);
+	for (n = 1; n < FAULT_MAX; n++) {
+		fault_arm(n);
+		ret = conn_guest_start(g, 0, 1, RING);
+		if (!fault_disarm())
+			break;
+		if (!ret)
+			continue;
+		failed++;
+		KUNIT_EXPECT_EQ(test, -ENOMEM, ret);
+		KUNIT_EXPECT_EQ(test, 0U, conn_guest_reg(g, VBUS_REG_STATUS) &
+				VBUS_STATUS_RUNNING);
+		vbus_conn_kick(g->conn, 0);
+	}
+	KUNIT_EXPECT_EQ(test, 0, ret);
+	KUNIT_EXPECT_GT(test, failed, 0U);
 	KUNIT_EXPECT_EQ(test, 64, ask(g, 0, 64));
 }
 
@@ -363,6 +390,7 @@ static struct kunit_case rng_cases[] = {
 	KUNIT_CASE(rng_rate_attribute),
 	KUNIT_CASE(rng_enable),
 	KUNIT_CASE(rng_shape),
+	KUNIT_CASE(rng_nomem),
 	KUNIT_CASE(rng_lengths),
 	KUNIT_CASE(rng_segments),
 	KUNIT_CASE(rng_many),
