@@ -35,6 +35,7 @@ static void fake_close(struct lvb_io *io)
 
 	for (i = 0; i < FAKE_SLOTS; i++)
 		assert(!f->devs[i].open);
+	assert(!f->native.open);
 	assert(!f->closed);
 	f->closed = true;
 }
@@ -360,7 +361,7 @@ static int fake_set_attr(struct lvb_io *io, int handle, uint32_t group,
 	return ret;
 }
 
-static const struct lvb_io_ops fake_ops = {
+static struct lvb_io_ops fake_ops = {
 	.close = fake_close,
 	.poll_fd = fake_poll_fd,
 	.get_info = fake_get_info,
@@ -381,6 +382,7 @@ static const struct lvb_io_ops fake_ops = {
 void fake_init(struct fake *f)
 {
 	memset(f, 0, sizeof(*f));
+	fake_native_ops(&fake_ops);
 	f->io.ops = &fake_ops;
 	pthread_mutex_init(&f->lock, NULL);
 	f->fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
@@ -390,6 +392,7 @@ void fake_init(struct fake *f)
 		.max_regions = 64,
 		.max_slots = FAKE_SLOTS,
 		.window_size = VBUS_WINDOW_SIZE,
+		.caps = VBUS_CAP_NATIVE,
 	};
 }
 

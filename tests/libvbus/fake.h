@@ -13,6 +13,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <cmocka.h>
+#include <linux/vbus_native.h>
 #include "libvbus/private.h"
 
 #define FAKE_SLOTS	8
@@ -66,6 +67,37 @@ struct fake_dev {
 };
 
 /**
+ * struct fake_native - the native front
+ * @open: its fd is
+ * @nr_queues: as it was opened
+ * @nr_pages: likewise
+ * @bus: likewise
+ * @irq: eventfds bound, -1 none
+ * @bell: likewise
+ * @window: what was written, or a test put there
+ * @rings: doorbells written in the window
+ * @resets: VBUS_NATIVE_RESET
+ * @fail: errno of the next calls of ..., 0 none
+ */
+struct fake_native {
+	bool open;
+	uint32_t nr_queues;
+	uint32_t nr_pages;
+	uint32_t bus;
+	int irq[VBUS_NATIVE_MAX_QUEUES];
+	int bell[VBUS_NATIVE_MAX_PAGES];
+	uint8_t window[VBUS_NATIVE_WINDOW_SIZE];
+	unsigned int rings;
+	unsigned int resets;
+	struct {
+		int open;
+		int irq;
+		int bell;
+		int reset;
+	} fail;
+};
+
+/**
  * struct fake - a back end
  * @io: what the library sees
  * @lock: all below
@@ -73,6 +105,7 @@ struct fake_dev {
  * @events: those
  * @nr_events: how many
  * @devs: by slot; a handle is the slot plus 1000
+ * @native: the native front
  * @info: what VBUS_GET_INFO answers
  * @fail: errno of the next calls of ..., 0 none
  * @slow: a reset waits here until it is posted
@@ -86,6 +119,7 @@ struct fake {
 	struct vbus_event events[64];
 	size_t nr_events;
 	struct fake_dev devs[FAKE_SLOTS];
+	struct fake_native native;
 	struct vbus_info info;
 	struct {
 		int get_info;
@@ -104,6 +138,8 @@ struct fake {
 	bool closed;
 };
 
+/* fake_native.c: its part of the back end */
+void fake_native_ops(struct lvb_io_ops *ops);
 void fake_init(struct fake *f);
 void fake_fini(struct fake *f);
 void fake_plug(struct fake *f, uint32_t slot, uint32_t class_id,
@@ -149,11 +185,34 @@ struct vmm_slot {
 };
 
 /**
+ * struct vmm_native - what a VMM has set up for the native front
+ * @bell: eventfds by call page, 0 none
+ * @nr_bells: how many
+ * @idle: eventfd of the idle doorbell
+ * @irq: eventfds by event queue, 0 none
+ * @nr_irqs: how many
+ * @fail_bell: errno of native_doorbell_add()
+ * @fail_irq: errno of native_irq_enable()
+ * @fail_irq_queue: for this queue
+ */
+struct vmm_native {
+	int bell[VBUS_NATIVE_MAX_PAGES];
+	unsigned int nr_bells;
+	int idle;
+	int irq[VBUS_NATIVE_MAX_QUEUES];
+	unsigned int nr_irqs;
+	int fail_bell;
+	int fail_irq;
+	uint32_t fail_irq_queue;
+};
+
+/**
  * struct vmm - a VMM
  * @fake: its kernel
  * @bus: the library
  * @ops: callbacks, for a test to change before vmm_open()
  * @lock: slots, as KVM has locks of its own
+ * @native: the native front
  * @fail_irq: errno of irq_enable()
  * @fail_bell: errno of doorbell_add()
  * @eject_at_once: unplug() ejects
@@ -166,6 +225,7 @@ struct vmm {
 	struct libvbus_ops ops;
 	pthread_mutex_t lock;
 	struct vmm_slot slots[FAKE_SLOTS];
+	struct vmm_native native;
 	int fail_irq;
 	int fail_bell;
 	bool eject_at_once;
@@ -173,6 +233,8 @@ struct vmm {
 	char log[8192];
 };
 
+/* fake_native.c: its callbacks */
+void vmm_native_ops(struct libvbus_ops *ops);
 /* cmocka: an open bus with a card of class net in slot 3, two pairs of queues. */
 int vmm_setup(void **state);
 /* Closes it; everything must have been given back. */

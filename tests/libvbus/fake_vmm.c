@@ -222,6 +222,7 @@ struct vmm *vmm_new(void)
 	pthread_mutex_init(&v->lock, NULL);
 	fake_init(&v->fake);
 	v->ops = vmm_ops;
+	vmm_native_ops(&v->ops);
 	return v;
 }
 

@@ -14,19 +14,20 @@
 /* Events one call looks at: more than can be pending, so that it comes to an end. */
 #define LVB_EVENTS_MAX	(8 * 256)
 
-/* The VMM's table may be an older or a newer one than ours. */
-static int lvb_copy_ops(struct libvbus_ops *to, const struct libvbus_ops *from)
+/* The VMM may have been built with an older or a newer header than ours. */
+int lvb_copy_struct(void *to, size_t size, const void *from)
 {
-	const uint8_t *bytes = (const uint8_t *)from;
-	size_t i;
+	const uint8_t *bytes = from;
+	size_t from_size, i;
 
-	memset(to, 0, sizeof(*to));
-	if (from->size < sizeof(from->size))
+	memset(to, 0, size);
+	memcpy(&from_size, from, sizeof(from_size));
+	if (from_size < sizeof(from_size))
 		return -EINVAL;
-	for (i = sizeof(*to); i < from->size; i++)
+	for (i = size; i < from_size; i++)
 		if (bytes[i])
 			return -ENOTSUP;
-	memcpy(to, from, from->size < sizeof(*to) ? from->size : sizeof(*to));
+	memcpy(to, from, from_size < size ? from_size : size);
 	return 0;
 }
 
@@ -77,7 +78,7 @@ int lvb_open_io(struct lvb_io *io, const char *name, uint32_t number,
 	pthread_mutex_init(&bus->drain_lock, NULL);
 	pthread_cond_init(&bus->drain_cond, NULL);
 
-	ret = lvb_copy_ops(&bus->ops, ops);
+	ret = lvb_copy_struct(&bus->ops, sizeof(bus->ops), ops);
 	if (ret)
 		goto err;
 	ret = -ENOMEM;
@@ -118,7 +119,7 @@ int libvbus_open(const char *name, uint32_t bus_number,
 	int len, ret;
 
 	*bus = NULL;
-	ret = lvb_copy_ops(&known, ops);
+	ret = lvb_copy_struct(&known, sizeof(known), ops);
 	if (ret)
 		return ret;
 	len = snprintf(path, sizeof(path), "%s%s",
@@ -142,12 +143,47 @@ void libvbus_close(struct libvbus *bus)
 		return;
 	for (slot = 0; slot < bus->nr_slots; slot++)
 		lvb_fn_eject(bus, slot);
+	lvb_native_close(bus);
 	lvb_free(bus);
 }
 
 int libvbus_fd(const struct libvbus *bus)
 {
 	return bus->io->ops->poll_fd(bus->io);
+}
+
+int libvbus_set_pci(struct libvbus *bus, enum libvbus_pci pci)
+{
+	uint32_t slot;
+
+	if (pci != LIBVBUS_PCI_FULL && pci != LIBVBUS_PCI_NONE)
+		return -EINVAL;
+	for (slot = 0; slot < bus->nr_slots; slot++)
+		if (bus->fns[slot])
+			return -EBUSY;
+	bus->pci = pci;
+	return 0;
+}
+
+/* Without functions: the guest has its own news by the native front. */
+static void lvb_event_tell(struct libvbus *bus, const struct vbus_event *ev)
+{
+	static const char * const what[] = {
+		[VBUS_EVENT_ADDED] = "added",
+		[VBUS_EVENT_UNPLUG] = "asked back",
+		[VBUS_EVENT_REMOVED] = "removed",
+	};
+	struct lvb_slot *s = &bus->slots[ev->slot];
+
+	if (ev->type >= LVB_ARRAY_SIZE(what) || !what[ev->type])
+		return;
+	/* The class of one that is gone is what it was. */
+	if (ev->class_id)
+		s->class_id = ev->class_id;
+	lvb_log(bus, LIBVBUS_LOG_INFO, "bus %s slot %u: device of class %u %s",
+		bus->name, ev->slot, s->class_id, what[ev->type]);
+	if (ev->type == VBUS_EVENT_REMOVED)
+		s->class_id = 0;
 }
 
 static void lvb_event_added(struct libvbus *bus, uint32_t slot)
@@ -194,6 +230,10 @@ static void lvb_event(struct libvbus *bus, const struct vbus_event *ev)
 {
 	if (ev->slot >= bus->nr_slots)
 		return;
+	if (bus->pci == LIBVBUS_PCI_NONE) {
+		lvb_event_tell(bus, ev);
+		return;
+	}
 	switch (ev->type) {
 	case VBUS_EVENT_ADDED:
 		lvb_event_added(bus, ev->slot);
@@ -238,6 +278,8 @@ int libvbus_attach(struct libvbus *bus, uint32_t slot)
 
 	if (slot >= bus->nr_slots)
 		return -ENOENT;
+	if (bus->pci == LIBVBUS_PCI_NONE)
+		return -ENOTSUP;
 	if (bus->fns[slot])
 		return 0;
 	ret = lvb_fn_attach(bus, slot);

@@ -188,6 +188,56 @@ static int lvb_dev_set_attr(struct lvb_io *io, int dev, uint32_t group,
 	return lvb_ioctl(dev, VBUS_DEV_SET_ATTR, &arg);
 }
 
+static int lvb_dev_native_open(struct lvb_io *io, uint32_t nr_queues,
+			       uint32_t nr_pages, uint32_t bus)
+{
+	struct vbus_open_native open = {
+		.size = sizeof(open),
+		.nr_queues = nr_queues,
+		.nr_pages = nr_pages,
+		.bus = bus,
+	};
+	int ret;
+
+	ret = lvb_ioctl(lvb_dev_fd(io), VBUS_OPEN_NATIVE, &open);
+	return ret ? ret : open.fd;
+}
+
+static int lvb_dev_native_fd(int native, unsigned long cmd, uint32_t index,
+			     int fd)
+{
+	struct vbus_native_fd arg = {
+		.size = sizeof(arg),
+		.index = index,
+		.fd = fd,
+	};
+
+	return lvb_ioctl(native, cmd, &arg);
+}
+
+static int lvb_dev_native_set_irq(struct lvb_io *io, int native,
+				  uint32_t queue, int fd)
+{
+	(void)io;
+	return lvb_dev_native_fd(native, VBUS_NATIVE_SET_IRQ, queue, fd);
+}
+
+static int lvb_dev_native_set_doorbell(struct lvb_io *io, int native,
+				       uint32_t page, int fd)
+{
+	(void)io;
+	return lvb_dev_native_fd(native, VBUS_NATIVE_SET_DOORBELL, page, fd);
+}
+
+static int lvb_dev_native_reset(struct lvb_io *io, int native)
+{
+	struct vbus_native_reset reset = { .size = sizeof(reset) };
+
+	(void)io;
+	return lvb_ioctl(native, VBUS_NATIVE_RESET, &reset);
+}
+
+/* The native fd is read and written as a device fd is. */
 static const struct lvb_io_ops lvb_dev_ops = {
 	.close = lvb_dev_close_bus,
 	.poll_fd = lvb_dev_fd,
@@ -204,6 +254,13 @@ static const struct lvb_io_ops lvb_dev_ops = {
 	.reset = lvb_dev_reset,
 	.get_attr = lvb_dev_get_attr,
 	.set_attr = lvb_dev_set_attr,
+	.native_open = lvb_dev_native_open,
+	.native_close = lvb_dev_close,
+	.native_set_irq = lvb_dev_native_set_irq,
+	.native_set_doorbell = lvb_dev_native_set_doorbell,
+	.native_reset = lvb_dev_native_reset,
+	.native_read = lvb_dev_read,
+	.native_write = lvb_dev_write,
 };
 
 /* The names in the folder of all buses: "vm0, vm1". */

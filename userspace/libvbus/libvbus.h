@@ -20,14 +20,21 @@
  * Data never passes here: a doorbell is an eventfd that the kernel module reads,
  * an interrupt one that it writes.
  *
+ * A guest needs no PCI to use a bus: the kernel has a native front as well, one
+ * window of registers and a few interrupts for all devices of the bus together.
+ * libvbus_native_open() sets that up; libvbus_set_pci() says whether there are PCI
+ * functions, too.
+ *
  * Threads.  libvbus_config_*(), libvbus_bar_*(), libvbus_reset_slot() and
  * libvbus_get_info() may be called by any thread at any time; they find the
  * function under RCU.  Changes of one function take turns, reads of config space
  * and of the MSI-X table wait for nobody, and device registers are forwarded side
- * by side.  libvbus_open(), libvbus_process(), libvbus_attach(),
- * libvbus_eject(), libvbus_mem_*() and libvbus_close() must not run at the same
- * time as each other; let one thread do them or hold a lock.  No thread needs
- * registering.
+ * by side.  libvbus_native_read() and libvbus_native_write() may be called by any
+ * thread between libvbus_native_open() and libvbus_close().
+ * libvbus_open(), libvbus_process(), libvbus_attach(), libvbus_eject(),
+ * libvbus_set_pci(), libvbus_native_open(), libvbus_native_reset(),
+ * libvbus_mem_*() and libvbus_close() must not run at the same time as each
+ * other; let one thread do them or hold a lock.  No thread needs registering.
  *
  * Callbacks come from inside these calls.  A lock that a callback takes must not be
  * held by whoever calls the library.
@@ -38,7 +45,8 @@
  * glibc's malloc opens files once more than eight threads allocate, which vCPUs may
  * do here: a VMM with a filter calls mallopt(M_ARENA_MAX, 1) before.
  * A function keeps an eventfd for each vector and doorbell that the guest uses, 513
- * at most: mind RLIMIT_NOFILE.
+ * at most, and the native front one for each event queue and call page and one
+ * more: mind RLIMIT_NOFILE.
  *
  * Errors.  Functions return 0 or a positive count, or a negative errno.  What an
  * admin or user can do about it is told through the log callback in words.
@@ -55,11 +63,14 @@ extern "C" {
 #endif
 
 #define LIBVBUS_VERSION_MAJOR	0
-#define LIBVBUS_VERSION_MINOR	1
+#define LIBVBUS_VERSION_MINOR	2
 
 /* Bytes of a function's config space, and of its only BAR. */
 #define LIBVBUS_CONFIG_SIZE	4096
 #define LIBVBUS_BAR_SIZE	0x20000
+
+/* Bytes of the window of a native front. */
+#define LIBVBUS_NATIVE_SIZE	0x4000
 
 struct libvbus;
 
@@ -129,6 +140,21 @@ struct libvbus_irq {
  *	bar_map, doorbell_add and irq_enable that returned 0 is undone exactly
  *	once, at the latest by libvbus_close().
  *	A message that moves while it is enabled is disabled and enabled anew.
+ *
+ * @native_doorbell_add: a 32-bit write of any value at @offset in the native
+ *	front's window shall signal eventfd @fd and need not come to
+ *	libvbus_native_write(); with KVM this is KVM_IOEVENTFD.  Return 0 or a
+ *	negative errno; then, or when NULL, doorbells go through
+ *	libvbus_native_write(), which works but is slower.
+ * @native_doorbell_del: take back
+ * @native_irq_enable: signals on eventfd @fd shall raise the interrupt of the
+ *	native front's event queue @queue, as an edge.  Return 0 or a negative
+ *	errno; then, or when NULL, libvbus_native_open() fails.
+ * @native_irq_disable: no longer
+ *
+ *	These four are called by libvbus_native_open() and libvbus_close(), with no
+ *	lock held, and must not call the library.  Every one that returned 0 is
+ *	undone exactly once.  The VMM must not close @fd.  Since 0.2.
  */
 struct libvbus_ops {
 	size_t size;
@@ -144,6 +170,11 @@ struct libvbus_ops {
 	void (*doorbell_del)(void *opaque, uint32_t slot, uint64_t addr, int fd);
 	int (*irq_enable)(void *opaque, const struct libvbus_irq *irq);
 	void (*irq_disable)(void *opaque, const struct libvbus_irq *irq);
+
+	int (*native_doorbell_add)(void *opaque, uint64_t offset, int fd);
+	void (*native_doorbell_del)(void *opaque, uint64_t offset, int fd);
+	int (*native_irq_enable)(void *opaque, uint32_t queue, int fd);
+	void (*native_irq_disable)(void *opaque, uint32_t queue, int fd);
 };
 
 /**
@@ -304,6 +335,91 @@ struct libvbus_info {
  */
 int libvbus_get_info(struct libvbus *bus, uint32_t slot,
 		     struct libvbus_info *info);
+
+/**
+ * enum libvbus_pci - which devices are PCI functions
+ * @LIBVBUS_PCI_FULL: all; a function has its device open as long as it exists
+ * @LIBVBUS_PCI_NONE: none.  libvbus_process() opens nothing and calls none of @added,
+ *	@unplug and @removed; it logs what comes and goes.  The guest opens devices
+ *	by the native front, of which nothing is seen here.
+ */
+enum libvbus_pci {
+	LIBVBUS_PCI_FULL,
+	LIBVBUS_PCI_NONE
+};
+
+/**
+ * libvbus_set_pci() - choose; without this it is LIBVBUS_PCI_FULL
+ *
+ * Before the first libvbus_process() or libvbus_attach().  Since 0.2.
+ *
+ * Return: 0; -EINVAL unknown here; -EBUSY there are functions.
+ */
+int libvbus_set_pci(struct libvbus *bus, enum libvbus_pci pci);
+
+/**
+ * struct libvbus_native_params - the native front that a guest shall have
+ * @size: sizeof(struct libvbus_native_params)
+ * @nr_queues: event queues, 1 to 8, each with an interrupt
+ * @nr_pages: call pages, 1 to 512; one for each vCPU is best
+ */
+struct libvbus_native_params {
+	size_t size;
+	uint32_t nr_queues;
+	uint32_t nr_pages;
+};
+
+/**
+ * libvbus_native_open() - give the guest a native front
+ *
+ * Opens it and binds an eventfd to each event queue and call page, by the callbacks
+ * native_*.  Call it before any vCPU runs; it stays until libvbus_close(), which is
+ * called when all have stopped.  The VMM shows the guest a window of
+ * LIBVBUS_NATIVE_SIZE bytes and one interrupt for each event queue, see
+ * <linux/vbus_native.h>.  Since 0.2.
+ *
+ * Return: 0; -EBUSY there is one already; -ENOTSUP the kernel knows none, or @params
+ * has fields that this library does not know; -EINVAL; -ENOMEM; what a callback
+ * returned.
+ */
+int libvbus_native_open(struct libvbus *bus,
+			const struct libvbus_native_params *params);
+
+/**
+ * libvbus_native_read() - the guest reads in the window
+ * @off: below LIBVBUS_NATIVE_SIZE
+ * @buf: little-endian result; all ones if nothing answers
+ * @len: 1, 2, 4 or 8
+ *
+ * Since 0.2.
+ *
+ * Return: 0; -ENOENT there is no native front; -EINVAL or another errno: there is no
+ * such register.  @buf is always set.
+ */
+int libvbus_native_read(struct libvbus *bus, uint64_t off, void *buf,
+			size_t len);
+
+/**
+ * libvbus_native_write() - the guest writes in the window
+ *
+ * A write to a doorbell rings it, so doorbells work without native_doorbell_add().
+ * Since 0.2.
+ *
+ * Return: as libvbus_native_read().
+ */
+int libvbus_native_write(struct libvbus *bus, uint64_t off, const void *buf,
+			 size_t len);
+
+/**
+ * libvbus_native_reset() - the native front as at power-on
+ *
+ * For a reset of the guest, with vCPUs stopped: devices that it opened are closed,
+ * and after the call nothing touches memory on their behalf.  Eventfds stay bound.
+ * Since 0.2.
+ *
+ * Return: 0; -ENOENT there is no native front; another errno.
+ */
+int libvbus_native_reset(struct libvbus *bus);
 
 #ifdef __cplusplus
 }

@@ -60,9 +60,17 @@ struct lvb_io;
  * @reset: VBUS_DEV_RESET
  * @get_attr: VBUS_DEV_GET_ATTR; returns the value's size
  * @set_attr: VBUS_DEV_SET_ATTR
+ * @native_open: VBUS_OPEN_NATIVE; returns a handle, not negative
+ * @native_close: let go of it
+ * @native_set_irq: VBUS_NATIVE_SET_IRQ
+ * @native_set_doorbell: VBUS_NATIVE_SET_DOORBELL
+ * @native_reset: VBUS_NATIVE_RESET
+ * @native_read: an access to the window, exactly @len bytes
+ * @native_write: likewise
  *
- * All may sleep.  Those from dev_read() on are called by any thread.  They return
- * a negative errno when they fail.
+ * All may sleep.  Those from dev_read() to set_attr(), and native_read() and
+ * native_write(), are called by any thread.  They return a negative errno when they
+ * fail.
  */
 struct lvb_io_ops {
 	void (*close)(struct lvb_io *io);
@@ -85,6 +93,18 @@ struct lvb_io_ops {
 			uint32_t attr, void *value, size_t size);
 	int (*set_attr)(struct lvb_io *io, int dev, uint32_t group,
 			uint32_t attr, const void *value, size_t size);
+	int (*native_open)(struct lvb_io *io, uint32_t nr_queues,
+			   uint32_t nr_pages, uint32_t bus);
+	void (*native_close)(struct lvb_io *io, int native);
+	int (*native_set_irq)(struct lvb_io *io, int native, uint32_t queue,
+			      int fd);
+	int (*native_set_doorbell)(struct lvb_io *io, int native,
+				   uint32_t page, int fd);
+	int (*native_reset)(struct lvb_io *io, int native);
+	int (*native_read)(struct lvb_io *io, int native, uint32_t off,
+			   void *buf, size_t len);
+	int (*native_write)(struct lvb_io *io, int native, uint32_t off,
+			    const void *buf, size_t len);
 };
 
 struct lvb_io {
@@ -110,9 +130,9 @@ struct lvb_vector {
 };
 
 /**
- * struct lvb_bell - the doorbell of a queue
+ * struct lvb_bell - the doorbell of a queue, or an eventfd of the native front
  * @fd: eventfd, made when the BAR is mapped first, or -1
- * @on: doorbell_add() was called for it
+ * @on: the VMM's callback was called for it
  */
 struct lvb_bell {
 	int fd;
@@ -173,6 +193,22 @@ struct lvb_slot {
 	bool asked;
 };
 
+/**
+ * struct lvb_native - the open native front
+ * @handle: of the back end
+ * @nr_queues: event queues
+ * @nr_pages: call pages
+ * @irqs: one for each event queue
+ * @bells: one for each call page, and the idle one
+ */
+struct lvb_native {
+	int handle;
+	uint32_t nr_queues;
+	uint32_t nr_pages;
+	struct lvb_bell *irqs;
+	struct lvb_bell *bells;
+};
+
 struct libvbus {
 	struct lvb_io *io;
 	struct libvbus_ops ops;
@@ -183,6 +219,9 @@ struct libvbus {
 	/* Read under RCU. */
 	struct lvb_fn **fns;
 	struct lvb_slot *slots;
+	enum libvbus_pci pci;
+	/* Set before vCPUs run, cleared after: see native.c. */
+	struct lvb_native *native;
 	uint64_t mem_bytes;
 	pthread_mutex_t drain_lock;
 	pthread_cond_t drain_cond;
@@ -192,6 +231,9 @@ struct libvbus {
 int lvb_open_io(struct lvb_io *io, const char *name, uint32_t number,
 		const struct libvbus_ops *ops, void *opaque,
 		struct libvbus **bus);
+
+/* ctx.c: a struct that begins with its size_t size; the caller's may be older or newer */
+int lvb_copy_struct(void *to, size_t size, const void *from);
 
 /* io_dev.c: the node @path, an open bus, or what is wrong with it */
 int lvb_io_dev_open(const char *path, const struct libvbus_ops *ops,
@@ -242,6 +284,9 @@ int lvb_bar_init(struct lvb_fn *fn);
 void lvb_bar_map(struct lvb_fn *fn, uint64_t addr);
 void lvb_bar_unmap(struct lvb_fn *fn);
 void lvb_bar_destroy(struct lvb_fn *fn);
+
+/* native.c */
+void lvb_native_close(struct libvbus *bus);
 
 /* Little-endian, at any address. */
 static inline uint16_t lvb_get16(const uint8_t *p)
