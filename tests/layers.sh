@@ -29,7 +29,7 @@ header_room()
 	'"'*'..'*) echo other ;;
 	'"libvbus.h"'|'"libvbus/libvbus.h"') echo L ;;
 	'"libvbus/'*) echo B ;;
-	'"dsdt.hex"') echo own ;;	# made by the build
+	'"dsdt.hex"'|'"pci.hex"') echo own ;;	# made by the build
 	'"'*)
 		# A quoted name is a file of the same folder, or of one of the
 		# folders above it in the same room.

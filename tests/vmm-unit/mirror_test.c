@@ -17,10 +17,10 @@
 #include <linux/pci_regs.h>
 
 #include "libvbus.h"
+#include "bus.h"
 #include "iobus.h"
 #include "irq.h"
 #include "loop.h"
-#include "mirror.h"
 #include "options.h"
 #include "pci.h"
 #include "vm.h"
@@ -165,6 +165,47 @@ int libvbus_bar_write(struct libvbus *bus, uint32_t slot, uint64_t off, const vo
 	return 0;
 }
 
+/* There is no native front: native_test.c. */
+int libvbus_set_pci(struct libvbus *bus, enum libvbus_pci pci)
+{
+	(void)bus;
+	(void)pci;
+	fail();
+	return 0;
+}
+
+int libvbus_native_open(struct libvbus *bus, const struct libvbus_native_params *params)
+{
+	(void)bus;
+	(void)params;
+	fail();
+	return 0;
+}
+
+int libvbus_native_read(struct libvbus *bus, uint64_t off, void *buf, size_t len)
+{
+	(void)bus;
+	(void)off;
+	(void)buf;
+	(void)len;
+	return 0;
+}
+
+int libvbus_native_write(struct libvbus *bus, uint64_t off, const void *buf, size_t len)
+{
+	(void)bus;
+	(void)off;
+	(void)buf;
+	(void)len;
+	return 0;
+}
+
+int libvbus_native_reset(struct libvbus *bus)
+{
+	(void)bus;
+	return 0;
+}
+
 int irq_msi_alloc(struct vm *vm, uint64_t addr, uint32_t data)
 {
 	(void)vm;
@@ -242,14 +283,19 @@ void vm_add_reset_hook(struct vm *vm, struct vm_reset_hook *hook)
 
 static struct options options;
 static struct vm vm;
-static struct pci_machine *pci;
+static struct buses *all;
 
 static int setup(void **state)
 {
 	(void)state;
 	memset(&machine, 0, sizeof(machine));
 	open_error = 0;
-	options = (struct options){ .bus = { "vm0", "vm1" }, .nr_buses = 2, .slots = 16 };
+	options = (struct options){
+		.bus = { "vm0", "vm1" },
+		.nr_buses = 2,
+		.attach = ATTACH_PCI,
+		.slots = 16,
+	};
 	vm = (struct vm){
 		.opt = &options,
 		.loop = loop_new(),
@@ -259,14 +305,14 @@ static int setup(void **state)
 		.ram = { { .size = 0x200000 }, { .addr = VM_HIGH_RAM_BASE, .size = 0x400000 } },
 		.pci64_base = 0x8000000000ULL,
 	};
-	assert_int_equal(pci_machine_new(&vm, &pci), 0);
+	assert_int_equal(buses_new(&vm, &all), 0);
 	return 0;
 }
 
 static int teardown(void **state)
 {
 	(void)state;
-	pci_machine_free(pci);
+	buses_free(all);
 	assert_int_equal(nr_open, 0);
 	loop_free(vm.loop);
 	iobus_free(vm.mmio);
@@ -486,17 +532,17 @@ static void test_reset_register(void **state)
 
 static void test_failures(void **state)
 {
-	struct pci_machine *none = NULL;
+	struct buses *none = NULL;
 
 	(void)state;
 	/* Whatever fails, nothing stays behind: a second try finds all free. */
-	pci_machine_free(pci);
+	buses_free(all);
 	open_error = -16;
-	assert_int_equal(pci_machine_new(&vm, &none), -16);
+	assert_int_equal(buses_new(&vm, &none), -16);
 	assert_null(none);
 	open_error = 0;
 	options.slots = 31;
-	assert_int_equal(pci_machine_new(&vm, &pci), 0);
+	assert_int_equal(buses_new(&vm, &all), 0);
 	assert_int_equal(cfg(0, 8 + 61, 0), 0x201111da);
 	assert_int_equal(cfg(34, 0, 0), 0x010211da);
 }

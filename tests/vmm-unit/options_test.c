@@ -42,6 +42,9 @@ static void defaults(void **state)
 	assert_int_equal(opt.mem, 256 << 20);
 	assert_int_equal(opt.nr_buses, 0);
 	assert_int_equal(opt.slots, 16);
+	assert_int_equal(opt.attach, ATTACH_PCI);
+	assert_int_equal(opt.event_queues, 2);
+	assert_int_equal(opt.discover, DISCOVER_ACPI);
 	assert_int_equal(opt.console.kind, CHAN_STDIO);
 	assert_int_equal(opt.serial.kind, CHAN_NONE);
 	assert_false(opt.no_seccomp || opt.no_reboot || opt.verbose);
@@ -74,6 +77,24 @@ static void everything(void **state)
 	assert_int_equal(parse("--kernel k --no-seccomp --no-reboot --verbose"),
 			 OPTIONS_OK);
 	assert_true(opt.no_seccomp && opt.no_reboot && opt.verbose);
+}
+
+static void fronts(void **state)
+{
+	(void)state;
+	assert_int_equal(parse("--kernel k --attach native --event-queues 8 --discover cmdline"),
+			 OPTIONS_OK);
+	assert_int_equal(opt.attach, ATTACH_NATIVE);
+	assert_int_equal(opt.event_queues, 8);
+	assert_int_equal(opt.discover, DISCOVER_CMDLINE);
+	assert_int_equal(parse("--kernel k --attach both --discover acpi"), OPTIONS_OK);
+	assert_int_equal(opt.attach, ATTACH_PCI | ATTACH_NATIVE);
+	assert_int_equal(parse("--kernel k --attach native --attach pci"), OPTIONS_OK);
+	assert_int_equal(opt.attach, ATTACH_PCI);
+	/* As many as have interrupts, and no limit by PCI. */
+	assert_int_equal(parse("--kernel k --attach native --event-queues 4 --bus 1 --bus 2"),
+			 OPTIONS_OK);
+	assert_int_equal(parse("--kernel k --event-queues 8 --bus 1 --bus 2"), OPTIONS_OK);
 }
 
 static void pseudo_terminals(void **state)
@@ -125,6 +146,16 @@ static void refused(void **state)
 		"--kernel k --slots 32",
 		"--kernel k --slots many",
 		"--kernel k --bus 1 --bus 2 --bus 3 --bus 4 --bus 5 --bus 6 --bus 7 --bus 8 --bus 9",
+		"--kernel k --attach",
+		"--kernel k --attach isa",
+		"--kernel k --attach pci,native",
+		"--kernel k --event-queues 0",
+		"--kernel k --event-queues 9",
+		"--kernel k --event-queues two",
+		"--kernel k --discover dt",
+		"--kernel k --discover=",
+		"--kernel k --attach native --bus 1 --bus 2 --bus 3 --bus 4 --bus 5 --bus 6 --bus 7",
+		"--kernel k --attach both --event-queues 8 --bus 1 --bus 2",
 		"--kernel k --console tty",
 		"--kernel k --console file",
 		"--kernel k --console file:",
@@ -164,6 +195,7 @@ int main(void)
 	const struct CMUnitTest options[] = {
 		cmocka_unit_test(defaults),
 		cmocka_unit_test(everything),
+		cmocka_unit_test(fronts),
 		cmocka_unit_test(pseudo_terminals),
 		cmocka_unit_test(sizes),
 		cmocka_unit_test(refused),

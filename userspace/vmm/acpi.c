@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * The ACPI tables: root pointer and XSDT, FADT of a hardware-reduced machine (no
- * PIC, no PIT, no fixed registers), MADT, MCFG, the DSDT that iasl made of dsdt.asl,
- * and an SSDT with the numbers that the DSDT needs and only this run knows.
+ * PIC, no PIT, no fixed registers), MADT, and the DSDT that iasl made of dsdt.asl.
+ * With PCI also MCFG, an SSDT made of pci.asl, and one with the numbers that this needs
+ * and only this run knows; with native fronts, one with their devices.
  */
 #include "acpi.h"
 
@@ -11,10 +12,14 @@
 #include <string.h>
 
 #include "dsdt.hex"
+#include "options.h"
+#include "pci.hex"
 #include "vm.h"
 
 #define ALIGN		16
-#define NR_TABLES	4	/* in the XSDT */
+#define MAX_TABLES	6	/* in the XSDT */
+/* Content of the SSDT with native fronts. */
+#define NATIVE_MAX	2048
 
 struct header {
 	char signature[4];
@@ -53,7 +58,7 @@ struct rsdp {
 
 struct xsdt {
 	struct header header;
-	uint64_t table[NR_TABLES];
+	uint64_t table[MAX_TABLES];
 } __attribute__((packed));
 
 struct fadt {
@@ -280,32 +285,64 @@ static uint64_t build_ssdt(struct builder *b, const struct vm *vm)
 	return addr;
 }
 
+/* What has been compiled already. */
+static uint64_t copy_table(struct builder *b, const void *table, size_t len)
+{
+	uint64_t addr;
+	void *to;
+
+	to = take(b, len, &addr);
+	if (!to)
+		return 0;
+	memcpy(to, table, len);
+	return addr;
+}
+
+static uint64_t build_native(struct builder *b, const uint8_t *aml, size_t len)
+{
+	struct header *header;
+	uint64_t addr;
+
+	header = take(b, sizeof(*header) + len, &addr);
+	if (!header)
+		return 0;
+	memcpy(header + 1, aml, len);
+	finish(header, "SSDT", 2, sizeof(*header) + len);
+	return addr;
+}
+
 int acpi_build(struct vm *vm, void *mem, size_t size, uint64_t addr,
 	       uint64_t *rsdp_addr)
 {
 	struct builder b = { .mem = mem, .size = size, .addr = addr };
-	uint64_t tables[NR_TABLES], dsdt_addr, xsdt_addr;
+	uint64_t tables[MAX_TABLES], dsdt_addr, xsdt_addr;
+	uint8_t native[NATIVE_MAX];
 	unsigned int i, nr = 0;
 	struct rsdp *rsdp;
 	struct xsdt *xsdt;
-	void *dsdt;
+	size_t native_len;
 
+	native_len = acpi_native_aml(vm->opt, native, sizeof(native));
 	rsdp = take(&b, sizeof(*rsdp), rsdp_addr);
-	dsdt = take(&b, sizeof(dsdt_aml_code), &dsdt_addr);
 	xsdt = take(&b, sizeof(*xsdt), &xsdt_addr);
-	if (!rsdp || !dsdt || !xsdt)
+	dsdt_addr = copy_table(&b, dsdt_aml_code, sizeof(dsdt_aml_code));
+	if (!rsdp || !xsdt || !dsdt_addr || native_len > sizeof(native))
 		return -ENOSPC;
-	memcpy(dsdt, dsdt_aml_code, sizeof(dsdt_aml_code));
 	tables[nr++] = build_fadt(&b, dsdt_addr);
 	tables[nr++] = build_madt(&b, vm->nr_vcpus);
-	tables[nr++] = build_mcfg(&b);
-	tables[nr++] = build_ssdt(&b, vm);
+	if (vm->opt->attach & ATTACH_PCI) {
+		tables[nr++] = build_mcfg(&b);
+		tables[nr++] = copy_table(&b, pci_aml_code, sizeof(pci_aml_code));
+		tables[nr++] = build_ssdt(&b, vm);
+	}
+	if (native_len)
+		tables[nr++] = build_native(&b, native, native_len);
 	for (i = 0; i < nr; i++) {
 		if (!tables[i])
 			return -ENOSPC;
 		xsdt->table[i] = htole64(tables[i]);
 	}
-	finish(xsdt, "XSDT", 1, sizeof(*xsdt));
+	finish(xsdt, "XSDT", 1, sizeof(xsdt->header) + nr * sizeof(xsdt->table[0]));
 
 	memcpy(rsdp->signature, "RSD PTR ", sizeof(rsdp->signature));
 	memcpy(rsdp->oem_id, "VBUS  ", sizeof(rsdp->oem_id));

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * The ACPI tables. What is the same in every machine is in dsdt.asl.
+ * The ACPI tables. What is the same in every machine is in dsdt.asl, what every
+ * machine with PCI has in pci.asl.
  */
 #ifndef VMM_ACPI_H
 #define VMM_ACPI_H
@@ -8,7 +9,11 @@
 #include <stddef.h>
 #include <stdint.h>
 
+struct options;
 struct vm;
+
+/* What a native front is called. */
+#define ACPI_NATIVE_HID		"VBUS0001"
 
 /* I/O ports of power.c, named in the FADT. */
 #define ACPI_PORT		0x600
@@ -33,5 +38,13 @@ struct vm;
  */
 int acpi_build(struct vm *vm, void *mem, size_t size, uint64_t addr,
 	       uint64_t *rsdp);
+
+/*
+ * acpi_native_aml() - devices for the native fronts of --bus, as an SSDT's content
+ *
+ * Return: bytes, 0 if there is nothing to tell; more than @size if that is too
+ * little, and the content is of no use then.
+ */
+size_t acpi_native_aml(const struct options *opt, uint8_t *buf, size_t size);
 
 #endif /* VMM_ACPI_H */

@@ -16,6 +16,7 @@
 
 #include "acpi.h"
 #include "log.h"
+#include "native.h"
 #include "options.h"
 #include "vm.h"
 
@@ -49,6 +50,7 @@ struct boot {
 	int kernel_fd;
 	int initrd_fd;
 	uint64_t initrd_size;
+	char *cmdline;
 	struct bzimage image;
 	struct boot_place place;
 	struct setup_header header;
@@ -111,6 +113,32 @@ static int load_file(struct vm *vm, int fd, uint64_t off, uint64_t size,
 	return n < 0 ? n : -EIO;
 }
 
+/*
+ * The guest's command line. What the machine adds comes first: behind a "--" in
+ * --append it would be for init.
+ */
+static int make_cmdline(struct boot *boot, const struct options *opt)
+{
+	size_t added = native_cmdline(opt, NULL, 0);
+	size_t len = added + strlen(opt->append);
+
+	if (len > boot->image.cmdline_max || len >= BOOT_CMDLINE_MAX) {
+		if (added)
+			log_error("--append: longer than the %u bytes that this kernel takes, of which native buses need %zu",
+				  boot->image.cmdline_max, added);
+		else
+			log_error("--append: longer than the %u bytes that this kernel takes",
+				  boot->image.cmdline_max);
+		return -E2BIG;
+	}
+	boot->cmdline = malloc(len + 1);
+	if (!boot->cmdline)
+		return -ENOMEM;
+	native_cmdline(opt, boot->cmdline, len + 1);
+	strcpy(boot->cmdline + added, opt->append);
+	return 0;
+}
+
 int boot_init(struct vm *vm)
 {
 	const struct options *opt = vm->opt;
@@ -149,15 +177,9 @@ int boot_init(struct vm *vm)
 		log_error("kernel %s: %s", opt->kernel, why);
 		return -ENOMEM;
 	}
-	if (strlen(opt->append) > boot->image.cmdline_max ||
-	    strlen(opt->append) >= BOOT_CMDLINE_MAX) {
-		log_error("--append: longer than the %u bytes that this kernel takes",
-			  boot->image.cmdline_max);
-		return -E2BIG;
-	}
 	memcpy(&boot->header, head + offsetof(struct boot_params, hdr),
 	       sizeof(boot->header));
-	return 0;
+	return make_cmdline(boot, opt);
 }
 
 /* The first 4 GiB one to one, and a GDT: what the 64-bit entry point expects. */
@@ -223,7 +245,7 @@ int boot_load(struct vm *vm)
 				boot->place.initrd, opt->initrd);
 	if (ret)
 		return ret;
-	strcpy(low + BOOT_CMDLINE, opt->append);
+	strcpy(low + BOOT_CMDLINE, boot->cmdline);
 	memcpy(low + BOOT_RESET_VECTOR, reset_code, sizeof(reset_code));
 	load_tables(low);
 	load_zero_page(vm, low, rsdp);
@@ -241,6 +263,7 @@ void boot_exit(struct vm *vm)
 		close(boot->kernel_fd);
 	if (boot->initrd_fd >= 0)
 		close(boot->initrd_fd);
+	free(boot->cmdline);
 	free(boot);
 	vm->boot = NULL;
 }

@@ -27,6 +27,7 @@
 #include <unistd.h>
 
 #include "libvbus.h"
+#include "bus.h"
 #include "iobus.h"
 #include "irq.h"
 #include "log.h"
@@ -50,10 +51,7 @@ struct mirror_slot {
 };
 
 struct mirror {
-	struct vm *vm;
-	const char *name;
-	struct libvbus *bus;
-	struct loop_source events;
+	struct bus *bus;
 	struct loop_source work;
 	struct loop_source timer;
 	uint32_t nr_slots;
@@ -63,10 +61,13 @@ struct mirror {
 struct pci_machine {
 	struct vm *vm;
 	struct pci_root *root;
-	struct vm_reset_hook reset_hook;
-	unsigned int nr_mirrors;
-	struct mirror mirrors[VM_MAX_BUSES];
 };
+
+/* What libvbus calls back with. */
+static struct mirror *mirror_of(void *opaque)
+{
+	return ((struct bus *)opaque)->mirror;
+}
 
 static struct mirror_slot *slot_of(struct mirror *m, uint32_t slot)
 {
@@ -79,21 +80,21 @@ static void card_read(void *opaque, uint32_t off, void *buf, size_t len)
 {
 	struct mirror_slot *s = opaque;
 
-	libvbus_config_read(s->mirror->bus, s->slot, off, buf, len);
+	libvbus_config_read(s->mirror->bus->lib, s->slot, off, buf, len);
 }
 
 static void card_write(void *opaque, uint32_t off, const void *buf, size_t len)
 {
 	struct mirror_slot *s = opaque;
 
-	libvbus_config_write(s->mirror->bus, s->slot, off, buf, len);
+	libvbus_config_write(s->mirror->bus->lib, s->slot, off, buf, len);
 }
 
 static void card_reset(void *opaque)
 {
 	struct mirror_slot *s = opaque;
 
-	libvbus_reset_slot(s->mirror->bus, s->slot);
+	libvbus_reset_slot(s->mirror->bus->lib, s->slot);
 }
 
 static void card_release(void *opaque)
@@ -119,14 +120,14 @@ static void bar_read(void *opaque, uint64_t off, void *data, size_t len)
 {
 	struct mirror_slot *s = opaque;
 
-	libvbus_bar_read(s->mirror->bus, s->slot, off, data, len);
+	libvbus_bar_read(s->mirror->bus->lib, s->slot, off, data, len);
 }
 
 static void bar_write(void *opaque, uint64_t off, const void *data, size_t len)
 {
 	struct mirror_slot *s = opaque;
 
-	libvbus_bar_write(s->mirror->bus, s->slot, off, data, len);
+	libvbus_bar_write(s->mirror->bus->lib, s->slot, off, data, len);
 }
 
 static const struct iobus_ops bar_ops = {
@@ -136,42 +137,42 @@ static const struct iobus_ops bar_ops = {
 
 static void mirror_bar_map(void *opaque, uint32_t slot, uint64_t addr)
 {
-	struct mirror *m = opaque;
+	struct mirror *m = mirror_of(opaque);
 	struct mirror_slot *s = slot_of(m, slot);
 	int err;
 
 	if (!s)
 		return;
-	err = iobus_add(m->vm->mmio, addr, LIBVBUS_BAR_SIZE, &bar_ops, s);
+	err = iobus_add(m->bus->vm->mmio, addr, LIBVBUS_BAR_SIZE, &bar_ops, s);
 	s->mapped = !err;
 	if (err)
 		log_guest("bus %s slot %u: guest put BAR 0 at %#llx where something else is: %s",
-			  m->name, slot, (unsigned long long)addr, strerror(-err));
+			  m->bus->name, slot, (unsigned long long)addr, strerror(-err));
 }
 
 static void mirror_bar_unmap(void *opaque, uint32_t slot, uint64_t addr)
 {
-	struct mirror *m = opaque;
+	struct mirror *m = mirror_of(opaque);
 	struct mirror_slot *s = slot_of(m, slot);
 
-	if (s && s->mapped && !iobus_del(m->vm->mmio, addr))
+	if (s && s->mapped && !iobus_del(m->bus->vm->mmio, addr))
 		s->mapped = false;
 }
 
 static int mirror_doorbell_add(void *opaque, uint32_t slot, uint64_t addr, int fd)
 {
-	struct mirror *m = opaque;
+	struct mirror *m = mirror_of(opaque);
 
 	(void)slot;
-	return ioeventfd_add(m->vm, addr, sizeof(uint32_t), fd);
+	return ioeventfd_add(m->bus->vm, addr, sizeof(uint32_t), fd);
 }
 
 static void mirror_doorbell_del(void *opaque, uint32_t slot, uint64_t addr, int fd)
 {
-	struct mirror *m = opaque;
+	struct mirror *m = mirror_of(opaque);
 
 	(void)slot;
-	ioeventfd_del(m->vm, addr, sizeof(uint32_t), fd);
+	ioeventfd_del(m->bus->vm, addr, sizeof(uint32_t), fd);
 }
 
 static bool grow_gsi(struct mirror_slot *s, uint32_t vector)
@@ -191,7 +192,7 @@ static bool grow_gsi(struct mirror_slot *s, uint32_t vector)
 
 static int mirror_irq_enable(void *opaque, const struct libvbus_irq *irq)
 {
-	struct mirror *m = opaque;
+	struct mirror *m = mirror_of(opaque);
 	struct mirror_slot *s = slot_of(m, irq->slot);
 	int err, gsi;
 
@@ -199,12 +200,12 @@ static int mirror_irq_enable(void *opaque, const struct libvbus_irq *irq)
 		return -ENODEV;
 	if (!grow_gsi(s, irq->vector))
 		return -ENOMEM;
-	gsi = irq_msi_alloc(m->vm, irq->addr, irq->data);
+	gsi = irq_msi_alloc(m->bus->vm, irq->addr, irq->data);
 	if (gsi < 0)
 		return gsi;
-	err = irq_fd_assign(m->vm, gsi, irq->fd);
+	err = irq_fd_assign(m->bus->vm, gsi, irq->fd);
 	if (err) {
-		irq_msi_free(m->vm, gsi);
+		irq_msi_free(m->bus->vm, gsi);
 		return err;
 	}
 	s->gsi[irq->vector] = gsi;
@@ -213,7 +214,7 @@ static int mirror_irq_enable(void *opaque, const struct libvbus_irq *irq)
 
 static void mirror_irq_disable(void *opaque, const struct libvbus_irq *irq)
 {
-	struct mirror *m = opaque;
+	struct mirror *m = mirror_of(opaque);
 	struct mirror_slot *s = slot_of(m, irq->slot);
 	int gsi;
 
@@ -221,48 +222,48 @@ static void mirror_irq_disable(void *opaque, const struct libvbus_irq *irq)
 		return;
 	gsi = s->gsi[irq->vector];
 	s->gsi[irq->vector] = 0;
-	irq_fd_deassign(m->vm, gsi, irq->fd);
-	irq_msi_free(m->vm, gsi);
+	irq_fd_deassign(m->bus->vm, gsi, irq->fd);
+	irq_msi_free(m->bus->vm, gsi);
 }
 
 /* --- devices come and go; main thread --------------------------------------------- */
 
 static void mirror_added(void *opaque, uint32_t slot, uint32_t class_id)
 {
-	struct mirror *m = opaque;
+	struct mirror *m = mirror_of(opaque);
 	struct mirror_slot *s = slot_of(m, slot);
 	struct itimerspec patience = { .it_value.tv_sec = INSERT_PATIENCE_S };
 
 	if (!s) {
 		log_error("bus %s slot %u: the guest has slots 0 to %u only; plug the device there, or see --slots",
-			  m->name, slot, m->nr_slots - 1);
-		libvbus_eject(m->bus, slot);
+			  m->bus->name, slot, m->nr_slots - 1);
+		libvbus_eject(m->bus->lib, slot);
 		return;
 	}
-	log_info("bus %s slot %u: device of class %u added", m->name, slot, class_id);
+	log_info("bus %s slot %u: device of class %u added", m->bus->name, slot, class_id);
 	if (!pci_port_insert(s->port))
 		timerfd_settime(m->timer.fd, 0, &patience, NULL);
 }
 
 static void mirror_unplug(void *opaque, uint32_t slot)
 {
-	struct mirror *m = opaque;
+	struct mirror *m = mirror_of(opaque);
 	struct mirror_slot *s = slot_of(m, slot);
 
 	if (!s) {
-		libvbus_eject(m->bus, slot);
+		libvbus_eject(m->bus->lib, slot);
 		return;
 	}
-	log_info("bus %s slot %u: removal asked for", m->name, slot);
+	log_info("bus %s slot %u: removal asked for", m->bus->name, slot);
 	pci_port_ask(s->port);
 }
 
 static void mirror_removed(void *opaque, uint32_t slot)
 {
-	struct mirror *m = opaque;
+	struct mirror *m = mirror_of(opaque);
 	struct mirror_slot *s = slot_of(m, slot);
 
-	log_info("bus %s slot %u: device gone", m->name, slot);
+	log_info("bus %s slot %u: device gone", m->bus->name, slot);
 	if (!s)
 		return;
 	pci_port_remove(s->port);
@@ -270,30 +271,18 @@ static void mirror_removed(void *opaque, uint32_t slot)
 	__atomic_store_n(&s->released, false, __ATOMIC_RELAXED);
 }
 
-static void mirror_log(void *opaque, enum libvbus_log_level level, const char *text)
+void mirror_ops(struct libvbus_ops *ops)
 {
-	(void)opaque;
-	if (level == LIBVBUS_LOG_ERROR)
-		log_error("%s", text);
-	else if (level == LIBVBUS_LOG_WARNING)
-		log_warn("%s", text);
-	else
-		log_info("%s", text);
+	ops->added = mirror_added;
+	ops->unplug = mirror_unplug;
+	ops->removed = mirror_removed;
+	ops->bar_map = mirror_bar_map;
+	ops->bar_unmap = mirror_bar_unmap;
+	ops->doorbell_add = mirror_doorbell_add;
+	ops->doorbell_del = mirror_doorbell_del;
+	ops->irq_enable = mirror_irq_enable;
+	ops->irq_disable = mirror_irq_disable;
 }
-
-static const struct libvbus_ops mirror_ops = {
-	.size = sizeof(mirror_ops),
-	.log = mirror_log,
-	.added = mirror_added,
-	.unplug = mirror_unplug,
-	.removed = mirror_removed,
-	.bar_map = mirror_bar_map,
-	.bar_unmap = mirror_bar_unmap,
-	.doorbell_add = mirror_doorbell_add,
-	.doorbell_del = mirror_doorbell_del,
-	.irq_enable = mirror_irq_enable,
-	.irq_disable = mirror_irq_disable,
-};
 
 static void eject_released(struct mirror *m)
 {
@@ -304,28 +293,20 @@ static void eject_released(struct mirror *m)
 
 		if (__atomic_exchange_n(&s->released, false, __ATOMIC_ACQ_REL)) {
 			log_info("bus %s slot %u: released by the guest",
-				 m->name, i);
-			libvbus_eject(m->bus, i);
+				 m->bus->name, i);
+			libvbus_eject(m->bus->lib, i);
 		}
 	}
 }
 
-static void on_events(void *opaque, uint32_t events)
+void mirror_lost(struct mirror *m)
 {
-	struct mirror *m = opaque;
 	uint32_t i;
-	int err;
 
-	(void)events;
-	err = libvbus_process(m->bus);
-	if (!err)
-		return;
-	log_error("bus %s: lost; its devices are gone from the guest", m->name);
-	loop_del(m->vm->loop, &m->events);
 	for (i = 0; i < m->nr_slots; i++) {
 		pci_port_remove(m->slots[i].port);
 		/* Its interrupts must not outlive a reset of the guest. */
-		libvbus_eject(m->bus, i);
+		libvbus_eject(m->bus->lib, i);
 	}
 }
 
@@ -358,30 +339,21 @@ static int watch(struct mirror *m, struct loop_source *source, int fd, loop_fn f
 	source->fd = fd;
 	source->fn = fn;
 	source->opaque = m;
-	return fd < 0 ? -errno : loop_add(m->vm->loop, source, EPOLLIN);
+	return fd < 0 ? -errno : loop_add(m->bus->vm->loop, source, EPOLLIN);
 }
 
-static int share_memory(struct mirror *m)
+int mirror_new(struct pci_machine *pci, struct bus *bus)
 {
-	unsigned int i;
-	int err = 0;
-
-	for (i = 0; i < m->vm->nr_ram && !err; i++)
-		err = libvbus_mem_add(m->bus, m->vm->ram[i].addr,
-				      m->vm->ram[i].size, m->vm->ram[i].host, false);
-	return err;
-}
-
-static int mirror_open(struct pci_machine *pci, struct mirror *m, const char *name,
-		       unsigned int number)
-{
+	struct mirror *m;
 	uint32_t i;
 	int err;
 
-	m->vm = pci->vm;
-	m->name = name;
-	m->nr_slots = pci->vm->opt->slots;
-	m->events.fd = -1;
+	m = calloc(1, sizeof(*m));
+	if (!m)
+		return -ENOMEM;
+	bus->mirror = m;
+	m->bus = bus;
+	m->nr_slots = bus->vm->opt->slots;
 	m->work.fd = -1;
 	m->timer.fd = -1;
 	for (i = 0; i < m->nr_slots; i++) {
@@ -389,48 +361,40 @@ static int mirror_open(struct pci_machine *pci, struct mirror *m, const char *na
 
 		s->mirror = m;
 		s->slot = i;
-		s->port = pci_port_new(pci->root, number * m->nr_slots + i,
+		s->port = pci_port_new(pci->root, bus->number * m->nr_slots + i,
 				       &card_ops, s);
 		if (!s->port)
 			return -ENOMEM;
 	}
-	err = libvbus_open(name, number, &mirror_ops, m, &m->bus);
-	if (!err)
-		err = share_memory(m);
-	/* Both have said what is wrong. */
-	if (err)
-		return err;
 	err = watch(m, &m->work, eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK), on_work);
 	if (!err)
 		err = watch(m, &m->timer, timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC |
 			    TFD_NONBLOCK), on_timer);
-	if (!err)
-		err = watch(m, &m->events, libvbus_fd(m->bus), on_events);
-	/* What is plugged already is there when the guest looks first. */
-	if (!err)
-		err = libvbus_process(m->bus);
-	if (err)
-		log_error("bus %s: %s", name, strerror(-err));
 	return err;
 }
 
-static void mirror_close(struct mirror *m)
+void mirror_free(struct mirror *m)
 {
 	uint32_t i;
 
-	if (m->events.fd >= 0)
-		loop_del(m->vm->loop, &m->events);
-	libvbus_close(m->bus);
+	if (!m)
+		return;
 	if (m->work.fd >= 0) {
-		loop_del(m->vm->loop, &m->work);
+		loop_del(m->bus->vm->loop, &m->work);
 		close(m->work.fd);
 	}
 	if (m->timer.fd >= 0) {
-		loop_del(m->vm->loop, &m->timer);
+		loop_del(m->bus->vm->loop, &m->timer);
 		close(m->timer.fd);
 	}
 	for (i = 0; i < m->nr_slots; i++)
 		free(m->slots[i].gsi);
+	free(m);
+}
+
+void mirror_reset(struct mirror *m)
+{
+	eject_released(m);
 }
 
 static void send_msi(void *opaque, uint64_t addr, uint32_t data)
@@ -443,14 +407,9 @@ static void guest_reset(void *opaque)
 	vm_request(opaque, VM_RESET);
 }
 
-static void on_reset(void *opaque)
+void pci_machine_reset(struct pci_machine *pci)
 {
-	struct pci_machine *pci = opaque;
-	unsigned int i;
-
 	pci_root_reset(pci->root);
-	for (i = 0; i < pci->nr_mirrors; i++)
-		eject_released(&pci->mirrors[i]);
 }
 
 static const struct iobus_ops ecam_ops = {
@@ -473,7 +432,6 @@ int pci_machine_new(struct vm *vm, struct pci_machine **out)
 		.opaque = vm,
 	};
 	struct pci_machine *pci;
-	unsigned int i;
 	int err;
 
 	pci = calloc(1, sizeof(*pci));
@@ -492,17 +450,6 @@ int pci_machine_new(struct vm *vm, struct pci_machine **out)
 		log_error("PCI: %s", strerror(-err));
 		goto err_free;
 	}
-	for (i = 0; i < vm->opt->nr_buses; i++) {
-		pci->nr_mirrors++;
-		err = mirror_open(pci, &pci->mirrors[i], vm->opt->bus[i], i);
-		if (err)
-			goto err_free;
-	}
-	/* Power for the cards that are there. */
-	pci_root_reset(pci->root);
-	pci->reset_hook.fn = on_reset;
-	pci->reset_hook.opaque = pci;
-	vm_add_reset_hook(vm, &pci->reset_hook);
 	*out = pci;
 	return 0;
 
@@ -513,12 +460,8 @@ err_free:
 
 void pci_machine_free(struct pci_machine *pci)
 {
-	unsigned int i;
-
 	if (!pci)
 		return;
-	for (i = 0; i < pci->nr_mirrors; i++)
-		mirror_close(&pci->mirrors[i]);
 	iobus_del(pci->vm->pio, PCI_LEGACY_PORT);
 	iobus_del(pci->vm->mmio, VM_ECAM_BASE);
 	pci_root_free(pci->root);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * The machine's PCI: root complex, and for each bus of --bus its slots as root
+ * The machine's PCI: root complex, and for each bus (bus.h) its slots as root
  * ports with the devices of the bus behind them.
  *
  * Slot n of the b-th bus is port b * (--slots) + n, and that is also the number
@@ -10,20 +10,45 @@
 #ifndef VMM_MIRROR_H
 #define VMM_MIRROR_H
 
+struct bus;
+struct libvbus_ops;
+struct mirror;
 struct pci_machine;
 struct vm;
 
 /*
- * pci_machine_new() - root complex, buses of vm->opt, memory for their devices
+ * All of these are called by the main thread; all but mirror_lost() while no vCPU runs.
  *
- * The machine has memory, loop and address dispatch already; its vCPUs do not run.
- * Adds itself to the reset hooks.
+ * pci_machine_new() - root complex and config cycles, no ports yet
  *
  * Return: 0 or, after a message, a negative errno.
  */
 int pci_machine_new(struct vm *vm, struct pci_machine **out);
 
-/* In the main thread, with all vCPUs stopped. @pci may be NULL. */
+/* As at power-on, with all ports: power for the cards that are there. */
+void pci_machine_reset(struct pci_machine *pci);
+
+/* Frees the ports, too. @pci may be NULL. */
 void pci_machine_free(struct pci_machine *pci);
+
+/* Fills in the callbacks about functions; they take a struct bus. */
+void mirror_ops(struct libvbus_ops *ops);
+
+/*
+ * mirror_new() - bus->mirror: the ports of a bus, before bus->lib is opened
+ *
+ * Return: 0 or a negative errno. What is in bus->mirror then goes with mirror_free(),
+ * after bus->lib has been closed.
+ */
+int mirror_new(struct pci_machine *pci, struct bus *bus);
+
+/* The guest was reset, and pci_machine_reset() called. */
+void mirror_reset(struct mirror *mirror);
+
+/* There will be no more events: all cards are gone. */
+void mirror_lost(struct mirror *mirror);
+
+/* @mirror may be NULL. */
+void mirror_free(struct mirror *mirror);
 
 #endif /* VMM_MIRROR_H */

@@ -13,6 +13,7 @@
 #include <sys/un.h>
 
 #include "log.h"
+#include "native.h"
 
 #ifndef VMM_VERSION
 #define VMM_VERSION "0.1"
@@ -25,7 +26,7 @@
 
 static const char usage[] =
 "usage: vbus-vmm --kernel BZIMAGE [OPTION]...\n"
-"Run a Linux guest under KVM, with the devices of vbus buses as PCI functions.\n"
+"Run a Linux guest under KVM, with the devices of vbus buses.\n"
 "\n"
 "  --kernel BZIMAGE   x86-64 Linux kernel, as distributions install it\n"
 "  --initrd FILE      initial ramdisk\n"
@@ -33,7 +34,11 @@ static const char usage[] =
 "  --cpus N           virtual CPUs, 1 to 64 [1]\n"
 "  --mem SIZE         memory, suffix K, M or G [256M]\n"
 "  --bus NAME         attach /dev/vbus/NAME; may be given up to 8 times\n"
-"  --slots N          slots of each bus that the guest has, 1 to 31 [16]\n"
+"  --attach HOW       pci: devices are PCI functions; native: the guest drives the\n"
+"                     buses themselves, and has no PCI; both [pci]\n"
+"  --slots N          pci: slots of each bus that the guest has, 1 to 31 [16]\n"
+"  --event-queues N   native: event queues of each bus, 1 to 8 [2]\n"
+"  --discover HOW     native: the guest finds buses by acpi or cmdline [acpi]\n"
 "  --console WHERE    first serial port (ttyS0): stdio, file:PATH, pty[:LINK],\n"
 "                     unix:PATH or none [stdio]\n"
 "  --serial WHERE     second serial port (ttyS1) [none]\n"
@@ -47,7 +52,8 @@ static const char usage[] =
 "Status: 0 the guest powered off or was ended by a signal, 1 an error.\n";
 
 enum {
-	OPT_KERNEL = 256, OPT_INITRD, OPT_APPEND, OPT_CPUS, OPT_MEM, OPT_BUS, OPT_SLOTS,
+	OPT_KERNEL = 256, OPT_INITRD, OPT_APPEND, OPT_CPUS, OPT_MEM, OPT_BUS,
+	OPT_ATTACH, OPT_SLOTS, OPT_EVENT_QUEUES, OPT_DISCOVER,
 	OPT_CONSOLE, OPT_SERIAL, OPT_NO_REBOOT, OPT_NO_SECCOMP, OPT_VERBOSE,
 	OPT_HELP, OPT_VERSION,
 };
@@ -59,7 +65,10 @@ static const struct option long_options[] = {
 	{ "cpus", required_argument, NULL, OPT_CPUS },
 	{ "mem", required_argument, NULL, OPT_MEM },
 	{ "bus", required_argument, NULL, OPT_BUS },
+	{ "attach", required_argument, NULL, OPT_ATTACH },
 	{ "slots", required_argument, NULL, OPT_SLOTS },
+	{ "event-queues", required_argument, NULL, OPT_EVENT_QUEUES },
+	{ "discover", required_argument, NULL, OPT_DISCOVER },
 	{ "console", required_argument, NULL, OPT_CONSOLE },
 	{ "serial", required_argument, NULL, OPT_SERIAL },
 	{ "no-reboot", no_argument, NULL, OPT_NO_REBOOT },
@@ -83,33 +92,46 @@ static bool parse_number(const char *text, uint64_t *value, const char **end)
 	return !errno;
 }
 
-static bool parse_cpus(const char *text, unsigned int *cpus)
+/* From 1 to @max. */
+static bool parse_count(const char *name, const char *text, unsigned int max,
+			unsigned int *count)
 {
 	const char *end;
 	uint64_t value;
 
-	if (!parse_number(text, &value, &end) || *end || !value ||
-	    value > VM_MAX_CPUS) {
-		log_error("--cpus %s: not a number from 1 to %d", text,
-			  VM_MAX_CPUS);
+	if (!parse_number(text, &value, &end) || *end || !value || value > max) {
+		log_error("%s %s: not a number from 1 to %u", name, text, max);
 		return false;
 	}
-	*cpus = value;
+	*count = value;
 	return true;
 }
 
-static bool parse_slots(const char *text, unsigned int *slots)
+static bool parse_attach(const char *text, unsigned int *attach)
 {
-	const char *end;
-	uint64_t value;
-
-	if (!parse_number(text, &value, &end) || *end || !value ||
-	    value > VM_MAX_SLOTS) {
-		log_error("--slots %s: not a number from 1 to %d", text,
-			  VM_MAX_SLOTS);
+	if (!strcmp(text, "pci")) {
+		*attach = ATTACH_PCI;
+	} else if (!strcmp(text, "native")) {
+		*attach = ATTACH_NATIVE;
+	} else if (!strcmp(text, "both")) {
+		*attach = ATTACH_PCI | ATTACH_NATIVE;
+	} else {
+		log_error("--attach %s: not one of pci, native, both", text);
 		return false;
 	}
-	*slots = value;
+	return true;
+}
+
+static bool parse_discover(const char *text, enum discover *discover)
+{
+	if (!strcmp(text, "acpi")) {
+		*discover = DISCOVER_ACPI;
+	} else if (!strcmp(text, "cmdline")) {
+		*discover = DISCOVER_CMDLINE;
+	} else {
+		log_error("--discover %s: not one of acpi, cmdline", text);
+		return false;
+	}
 	return true;
 }
 
@@ -224,13 +246,20 @@ static bool parse_one(struct options *opt, int code, const char *arg)
 		opt->append = arg;
 		return true;
 	case OPT_CPUS:
-		return parse_cpus(arg, &opt->cpus);
+		return parse_count("--cpus", arg, VM_MAX_CPUS, &opt->cpus);
 	case OPT_MEM:
 		return parse_mem(arg, &opt->mem);
 	case OPT_BUS:
 		return parse_bus(opt, arg);
 	case OPT_SLOTS:
-		return parse_slots(arg, &opt->slots);
+		return parse_count("--slots", arg, VM_MAX_SLOTS, &opt->slots);
+	case OPT_ATTACH:
+		return parse_attach(arg, &opt->attach);
+	case OPT_EVENT_QUEUES:
+		return parse_count("--event-queues", arg, VBUS_NATIVE_MAX_QUEUES,
+				   &opt->event_queues);
+	case OPT_DISCOVER:
+		return parse_discover(arg, &opt->discover);
 	case OPT_CONSOLE:
 		return parse_chan("--console", arg, &opt->console);
 	case OPT_SERIAL:
@@ -248,6 +277,27 @@ static bool parse_one(struct options *opt, int code, const char *arg)
 	return false;
 }
 
+/* What is wrong only together. */
+static bool check(const struct options *opt)
+{
+	unsigned int max = native_max_buses(opt->event_queues);
+
+	if (!opt->kernel) {
+		log_error("--kernel BZIMAGE is missing; see --help");
+		return false;
+	}
+	if (opt->console.kind == CHAN_STDIO && opt->serial.kind == CHAN_STDIO) {
+		log_error("only one of --console and --serial can be stdio; say --console none, for instance");
+		return false;
+	}
+	if ((opt->attach & ATTACH_NATIVE) && opt->nr_buses > max) {
+		log_error("%u buses with --event-queues %u: there are interrupts for %u; take fewer event queues or buses, or --attach pci",
+			  opt->nr_buses, opt->event_queues, max);
+		return false;
+	}
+	return true;
+}
+
 enum options_result options_parse(struct options *opt, int argc, char **argv)
 {
 	int code;
@@ -256,7 +306,9 @@ enum options_result options_parse(struct options *opt, int argc, char **argv)
 		.append = "",
 		.cpus = 1,
 		.mem = 256 * MIB,
+		.attach = ATTACH_PCI,
 		.slots = 16,
+		.event_queues = 2,
 		.console.kind = CHAN_STDIO,
 	};
 	/* 0 rather than 1: start anew, also in a test that parses many lines. */
@@ -287,13 +339,5 @@ enum options_result options_parse(struct options *opt, int argc, char **argv)
 		log_error("unexpected argument \"%s\"; see --help", argv[optind]);
 		return OPTIONS_BAD;
 	}
-	if (!opt->kernel) {
-		log_error("--kernel BZIMAGE is missing; see --help");
-		return OPTIONS_BAD;
-	}
-	if (opt->console.kind == CHAN_STDIO && opt->serial.kind == CHAN_STDIO) {
-		log_error("only one of --console and --serial can be stdio; say --console none, for instance");
-		return OPTIONS_BAD;
-	}
-	return OPTIONS_OK;
+	return check(opt) ? OPTIONS_OK : OPTIONS_BAD;
 }

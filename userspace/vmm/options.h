@@ -25,6 +25,18 @@ struct chan_option {
 	const char *path;
 };
 
+/* Which fronts a guest reaches its buses by: bits. */
+enum attach {
+	ATTACH_PCI = 1,
+	ATTACH_NATIVE = 2,
+};
+
+/* How a guest learns of native fronts. */
+enum discover {
+	DISCOVER_ACPI,
+	DISCOVER_CMDLINE,
+};
+
 struct options {
 	const char *kernel;
 	const char *initrd;
@@ -33,7 +45,10 @@ struct options {
 	uint64_t mem;
 	const char *bus[VM_MAX_BUSES];
 	unsigned int nr_buses;
-	unsigned int slots;	/* of each bus */
+	unsigned int attach;	/* ATTACH_* */
+	unsigned int slots;	/* of each bus; PCI */
+	unsigned int event_queues;	/* of each bus; native */
+	enum discover discover;
 	struct chan_option console;
 	struct chan_option serial;
 	bool no_seccomp;

@@ -19,12 +19,12 @@
 #include <urcu-bp.h>
 
 #include "boot.h"
+#include "bus.h"
 #include "iobus.h"
 #include "irq.h"
 #include "kvm.h"
 #include "log.h"
 #include "memory.h"
-#include "mirror.h"
 #include "options.h"
 #include "power.h"
 #include "seccomp.h"
@@ -140,6 +140,9 @@ static int vm_reset(struct vm *vm)
 		hook->fn(hook->opaque);
 	kvm_destroy(vm);
 	ret = kvm_create(vm);
+	for (hook = vm->reset_hooks; hook && !ret; hook = hook->next)
+		if (hook->restart)
+			ret = hook->restart(hook->opaque);
 	if (!ret)
 		ret = vm_boot(vm);
 	return ret;
@@ -290,7 +293,7 @@ int vm_init(struct vm *vm, const struct options *opt)
 	if (!ret)
 		ret = serial_init(vm);
 	if (!ret)
-		ret = pci_machine_new(vm, &vm->pci);
+		ret = buses_new(vm, &vm->buses);
 	if (!ret)
 		ret = vm_boot(vm);
 	if (!ret)
@@ -348,7 +351,7 @@ void vm_exit(struct vm *vm)
 {
 	if (vm->vcpus)
 		stop_vcpus(vm);
-	pci_machine_free(vm->pci);
+	buses_free(vm->buses);
 	serial_exit(vm);
 	if (vm->vcpus)
 		kvm_destroy(vm);

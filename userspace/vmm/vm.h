@@ -18,8 +18,8 @@
  * Reset. A vCPU thread that sees a reset (or the main thread) calls vm_request().
  * The main thread stops all vCPUs, calls the reset hooks in the order they were
  * added, throws the KVM VM away and makes a new one over the same guest memory
- * (which therefore stays pinned and mapped, as the bus stays open), loads the
- * kernel again and lets the vCPUs run.
+ * (which therefore stays pinned and mapped, as the bus stays open), calls the restart
+ * hooks, loads the kernel again and lets the vCPUs run.
  */
 #ifndef VMM_VM_H
 #define VMM_VM_H
@@ -32,11 +32,11 @@
 #include "loop.h"
 
 struct boot;
+struct buses;
 struct iobus;
 struct irq_table;
 struct kvm_cpuid2;
 struct options;
-struct pci_machine;
 struct serial;
 struct vcpu;
 
@@ -50,6 +50,7 @@ struct vcpu;
 #define VM_LOW_RAM_MAX		VM_ECAM_BASE
 #define VM_PCI32_BASE		0xc0000000ULL
 #define VM_PCI32_SIZE		0x3e000000ULL	/* up to 0xfe000000 */
+#define VM_NATIVE_BASE		0xfe000000ULL	/* 16 KiB for each bus: native.h */
 #define VM_IOAPIC_BASE		0xfec00000ULL
 #define VM_LAPIC_BASE		0xfee00000ULL
 #define VM_HIGH_RAM_BASE	0x100000000ULL
@@ -80,9 +81,11 @@ enum vm_request {
 };
 
 typedef void (*vm_reset_fn)(void *opaque);
+typedef int (*vm_restart_fn)(void *opaque);
 
 struct vm_reset_hook {
 	vm_reset_fn fn;
+	vm_restart_fn restart;	/* or NULL */
 	void *opaque;
 	struct vm_reset_hook *next;
 };
@@ -113,7 +116,7 @@ struct vm {
 	unsigned int nr_vcpus;
 
 	struct serial *com[2];
-	struct pci_machine *pci;
+	struct buses *buses;
 
 	pthread_mutex_t pause_lock;
 	pthread_cond_t pause_cond;
@@ -137,7 +140,10 @@ void vm_request(struct vm *vm, enum vm_request request);
 /*
  * Call fn at each reset, in the main thread with all vCPUs stopped and the KVM VM
  * still there: put the device back as at power-on and take back everything
- * that irq.h gave. Before vm_start() only; the hook lives as long as the machine.
+ * that irq.h gave. Then call restart, if there is one, with the new KVM VM there:
+ * give it what does not wait for the guest to ask. It returns 0 or, after a message,
+ * a negative errno, which ends the machine.
+ * Before vm_start() only; the hook lives as long as the machine.
  */
 void vm_add_reset_hook(struct vm *vm, struct vm_reset_hook *hook);
 
