@@ -115,6 +115,8 @@ static int fake_open_slot(struct lvb_io *io, uint32_t slot)
 	pthread_mutex_lock(&f->lock);
 	if (f->fail.open_slot) {
 		ret = -f->fail.open_slot;
+	} else if (dev->taken) {
+		ret = -EBUSY;
 	} else if (dev->plugged) {
 		assert(!dev->open);
 		dev->open = true;
@@ -440,13 +442,46 @@ void fake_unplug(struct fake *f, uint32_t slot)
 	bool open;
 
 	pthread_mutex_lock(&f->lock);
-	open = dev->open;
+	open = dev->open || dev->taken;
 	if (open)
 		dev->unplugging = true;
 	else
 		dev->plugged = false;
 	pthread_mutex_unlock(&f->lock);
 	fake_event(f, open ? VBUS_EVENT_UNPLUG : VBUS_EVENT_REMOVED, slot);
+}
+
+int fake_take(struct fake *f, uint32_t slot)
+{
+	struct fake_dev *dev = &f->devs[slot];
+	int ret = 0;
+
+	pthread_mutex_lock(&f->lock);
+	if (!dev->plugged)
+		ret = -ENOENT;
+	else if (dev->open || dev->taken)
+		ret = -EBUSY;
+	else
+		dev->taken = true;
+	pthread_mutex_unlock(&f->lock);
+	return ret;
+}
+
+void fake_give(struct fake *f, uint32_t slot)
+{
+	struct fake_dev *dev = &f->devs[slot];
+	bool gone;
+
+	pthread_mutex_lock(&f->lock);
+	assert(dev->taken);
+	gone = dev->unplugging;
+	dev->taken = false;
+	dev->unplugging = false;
+	if (gone)
+		dev->plugged = false;
+	pthread_mutex_unlock(&f->lock);
+	if (gone)
+		fake_event(f, VBUS_EVENT_REMOVED, slot);
 }
 
 void fake_signal(struct fake *f, uint32_t slot, uint32_t vector)

@@ -26,6 +26,7 @@
  * struct fake_dev - a slot of the fake kernel and the device in it
  * @plugged: a device is there
  * @open: its fd is
+ * @taken: the native front has it open
  * @unplugging: gone when closed
  * @class_id: class
  * @nr_queues: queues; vectors are one more
@@ -47,6 +48,7 @@
 struct fake_dev {
 	bool plugged;
 	bool open;
+	bool taken;
 	bool unplugging;
 	uint32_t class_id;
 	uint32_t nr_queues;
@@ -145,6 +147,9 @@ void fake_fini(struct fake *f);
 void fake_plug(struct fake *f, uint32_t slot, uint32_t class_id,
 	       uint32_t nr_queues);
 void fake_unplug(struct fake *f, uint32_t slot);
+/* As the guest opening or closing the device by the native front. */
+int fake_take(struct fake *f, uint32_t slot);
+void fake_give(struct fake *f, uint32_t slot);
 void fake_event(struct fake *f, uint32_t type, uint32_t slot);
 /* As the device signalling a vector; any thread. */
 void fake_signal(struct fake *f, uint32_t slot, uint32_t vector);

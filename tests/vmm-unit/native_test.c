@@ -36,6 +36,7 @@ struct libvbus {
 	struct libvbus_native_params params;
 	bool native;
 	unsigned int resets;
+	unsigned int ejects;
 	uint64_t last_off;
 	size_t last_len;
 	uint32_t last_value;
@@ -181,8 +182,8 @@ int libvbus_mem_add(struct libvbus *b, uint64_t guest_addr, uint64_t length, voi
 /* For the other front, which is linked in. */
 int libvbus_eject(struct libvbus *b, uint32_t slot)
 {
-	(void)b;
 	(void)slot;
+	b->ejects++;
 	return 0;
 }
 
@@ -330,6 +331,7 @@ static int prepare(void **state)
 		.pio = iobus_new(),
 		.nr_ram = 1,
 		.ram = { { .size = 0x200000 } },
+		.pci64_base = 0x8000000000ULL,
 	};
 	return 0;
 }
@@ -388,6 +390,33 @@ static void no_pci(void **state)
 	assert_false(iobus_read(vm.mmio, VM_ECAM_BASE, &value, 4));
 	assert_false(iobus_read(vm.pio, PCI_LEGACY_PORT, &value, 4));
 	assert_null(lib[0].ops.added);
+}
+
+static void both(void **state)
+{
+	uint32_t value;
+
+	(void)state;
+	options.attach = ATTACH_PCI | ATTACH_NATIVE;
+	assert_int_equal(buses_new(&vm, &all), 0);
+	assert_int_equal(lib[0].pci, LIBVBUS_PCI_SHARED);
+	assert_int_equal(lib[1].pci, LIBVBUS_PCI_SHARED);
+	assert_int_equal(kvm.nr_irqs, 6);
+	assert_int_equal(kvm.nr_bells, 12);
+	assert_true(iobus_read(vm.mmio, VM_ECAM_BASE, &value, 4));
+	assert_true(iobus_read(vm.mmio, VM_NATIVE_BASE, &value, 4));
+	/* A card, and a reset with it. */
+	lib[1].ops.added(lib[1].opaque, 3, 2);
+	vm.reset_hooks->fn(vm.reset_hooks->opaque);
+	assert_int_equal(kvm.nr_irqs, 0);
+	assert_int_equal(kvm.nr_bells, 0);
+	assert_int_equal(vm.reset_hooks->restart(vm.reset_hooks->opaque), 0);
+	assert_int_equal(kvm.nr_irqs, 6);
+	/* And one bus that is lost. */
+	lib[1].process_error = -ENODEV;
+	assert_int_equal(eventfd_write(lib[1].fd, 1), 0);
+	assert_int_equal(loop_run_once(vm.loop), 0);
+	assert_int_equal(lib[1].ejects, 16);
 }
 
 static void window(void **state)
@@ -493,6 +522,7 @@ int main(void)
 		T(reset),
 		T(reset_without_doorbells),
 		T(reset_without_interrupts),
+		cmocka_unit_test_setup_teardown(both, prepare, teardown),
 		cmocka_unit_test_setup_teardown(failures, prepare, teardown),
 		T(bus_lost),
 	};

@@ -27,13 +27,21 @@ int lvb_bar_init(struct lvb_fn *fn)
 	return 0;
 }
 
-void lvb_bar_destroy(struct lvb_fn *fn)
+/* ctl, or nobody else has @fn: no eventfds, until they are made anew */
+void lvb_bar_forget(struct lvb_fn *fn)
 {
 	uint32_t q;
 
-	for (q = 0; fn->bells && q < fn->info.nr_queues; q++)
+	for (q = 0; fn->bells && q < fn->info.nr_queues; q++) {
 		if (fn->bells[q].fd >= 0)
 			close(fn->bells[q].fd);
+		fn->bells[q].fd = -1;
+	}
+}
+
+void lvb_bar_destroy(struct lvb_fn *fn)
+{
+	lvb_bar_forget(fn);
 	free(fn->bells);
 }
 
@@ -73,17 +81,13 @@ static int lvb_bell_add(struct lvb_fn *fn, uint32_t q)
 	return ret;
 }
 
-/* ctl */
-void lvb_bar_map(struct lvb_fn *fn, uint64_t addr)
+/* ctl; the BAR is mapped and the device open */
+void lvb_bar_bells_on(struct lvb_fn *fn)
 {
 	const struct libvbus_ops *ops = &fn->bus->ops;
 	uint32_t q;
 	int ret;
 
-	fn->map_addr = addr;
-	atomic_store(&fn->mapped, true);
-	if (ops->bar_map)
-		ops->bar_map(fn->bus->opaque, fn->slot, addr);
 	for (q = 0; ops->doorbell_add && q < fn->info.nr_queues; q++) {
 		ret = lvb_bell_add(fn, q);
 		if (ret)
@@ -94,8 +98,8 @@ void lvb_bar_map(struct lvb_fn *fn, uint64_t addr)
 	}
 }
 
-/* ctl: in the reverse order */
-void lvb_bar_unmap(struct lvb_fn *fn)
+/* ctl */
+void lvb_bar_bells_off(struct lvb_fn *fn)
 {
 	const struct libvbus_ops *ops = &fn->bus->ops;
 	uint32_t q;
@@ -107,6 +111,27 @@ void lvb_bar_unmap(struct lvb_fn *fn)
 					  fn->bells[q].fd);
 		fn->bells[q].on = false;
 	}
+}
+
+/* ctl */
+void lvb_bar_map(struct lvb_fn *fn, uint64_t addr)
+{
+	const struct libvbus_ops *ops = &fn->bus->ops;
+
+	fn->map_addr = addr;
+	atomic_store(&fn->mapped, true);
+	if (ops->bar_map)
+		ops->bar_map(fn->bus->opaque, fn->slot, addr);
+	if (fn->dev >= 0)
+		lvb_bar_bells_on(fn);
+}
+
+/* ctl: in the reverse order */
+void lvb_bar_unmap(struct lvb_fn *fn)
+{
+	const struct libvbus_ops *ops = &fn->bus->ops;
+
+	lvb_bar_bells_off(fn);
 	if (ops->bar_unmap)
 		ops->bar_unmap(fn->bus->opaque, fn->slot, fn->map_addr);
 	atomic_store(&fn->mapped, false);
@@ -140,6 +165,36 @@ static int lvb_bar_check(const struct lvb_fn *fn, uint64_t off, size_t len)
 	return atomic_load(&fn->mapped) ? 0 : -ENXIO;
 }
 
+static int lvb_window_read(struct lvb_fn *fn, uint64_t off, void *buf,
+			   size_t len)
+{
+	struct lvb_io *io = fn->bus->io;
+	int dev, ret;
+
+	dev = lvb_dev_enter(fn);
+	if (dev < 0)
+		return dev;
+	ret = io->ops->dev_read(io, dev, off, buf, len);
+	lvb_dev_leave(fn);
+	return ret;
+}
+
+static int lvb_window_write(struct lvb_fn *fn, uint64_t off, const void *buf,
+			    size_t len)
+{
+	struct lvb_io *io = fn->bus->io;
+	int dev, ret;
+
+	dev = lvb_dev_enter(fn);
+	if (dev < 0)
+		return dev;
+	ret = io->ops->dev_write(io, dev, off, buf, len);
+	lvb_dev_leave(fn);
+	if (!ret && off == VBUS_REG_STATUS)
+		lvb_bar_status_written(fn);
+	return ret;
+}
+
 int libvbus_bar_read(struct libvbus *bus, uint32_t slot, uint64_t off,
 		     void *buf, size_t len)
 {
@@ -154,7 +209,7 @@ int libvbus_bar_read(struct libvbus *bus, uint32_t slot, uint64_t off,
 	if (ret)
 		goto put;
 	if (off < VBUS_WINDOW_SIZE)
-		ret = bus->io->ops->dev_read(bus->io, fn->dev, off, buf, len);
+		ret = lvb_window_read(fn, off, buf, len);
 	else
 		ret = lvb_msix_read(fn, off, buf, len);
 	/* A read that failed may have left something. */
@@ -177,13 +232,10 @@ int libvbus_bar_write(struct libvbus *bus, uint32_t slot, uint64_t off,
 	ret = lvb_bar_check(fn, off, len);
 	if (ret)
 		goto put;
-	if (off >= VBUS_WINDOW_SIZE) {
+	if (off < VBUS_WINDOW_SIZE)
+		ret = lvb_window_write(fn, off, buf, len);
+	else
 		ret = lvb_msix_write(fn, off, buf, len);
-		goto put;
-	}
-	ret = bus->io->ops->dev_write(bus->io, fn->dev, off, buf, len);
-	if (!ret && off == VBUS_REG_STATUS)
-		lvb_bar_status_written(fn);
 put:
 	lvb_fn_put(fn);
 	return ret;

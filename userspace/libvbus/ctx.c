@@ -156,7 +156,8 @@ int libvbus_set_pci(struct libvbus *bus, enum libvbus_pci pci)
 {
 	uint32_t slot;
 
-	if (pci != LIBVBUS_PCI_FULL && pci != LIBVBUS_PCI_NONE)
+	if (pci != LIBVBUS_PCI_FULL && pci != LIBVBUS_PCI_NONE &&
+	    pci != LIBVBUS_PCI_SHARED)
 		return -EINVAL;
 	for (slot = 0; slot < bus->nr_slots; slot++)
 		if (bus->fns[slot])
@@ -186,16 +187,56 @@ static void lvb_event_tell(struct libvbus *bus, const struct vbus_event *ev)
 		s->class_id = 0;
 }
 
+/* Either nobody opened it, or the guest let go before the admin took it. */
+static void lvb_event_removed(struct libvbus *bus, uint32_t slot)
+{
+	struct lvb_slot *s = &bus->slots[slot];
+
+	lvb_fn_eject(bus, slot);
+	s->busy = false;
+	if (!s->class_id)
+		return;
+	s->class_id = 0;
+	s->asked = false;
+	lvb_log(bus, LIBVBUS_LOG_INFO, "bus %s slot %u: removed", bus->name,
+		slot);
+	if (bus->ops.removed)
+		bus->ops.removed(bus->opaque, slot);
+}
+
 static void lvb_event_added(struct libvbus *bus, uint32_t slot)
 {
+	struct lvb_slot *s = &bus->slots[slot];
 	int ret;
 
+	if (bus->pci == LIBVBUS_PCI_SHARED && bus->fns[slot]) {
+		/* What nobody had open may have been replaced unseen. */
+		s->asked = false;
+		if (lvb_shared_stale(bus->fns[slot]))
+			lvb_event_removed(bus, slot);
+	}
 	ret = libvbus_attach(bus, slot);
+	s->busy = ret == -EBUSY && bus->pci == LIBVBUS_PCI_SHARED;
+	if (s->busy) {
+		lvb_log(bus, LIBVBUS_LOG_INFO,
+			"bus %s slot %u: the guest has it by the native front; no PCI function before a reset",
+			bus->name, slot);
+		return;
+	}
 	/* It may have gone again, or is going: then that is the next event. */
 	if (ret && ret != -ENOENT)
 		lvb_log(bus, LIBVBUS_LOG_ERROR,
 			"bus %s: the device in slot %u can't be shown to the guest: %s",
 			bus->name, slot, strerror(-ret));
+}
+
+void lvb_retry_busy(struct libvbus *bus)
+{
+	uint32_t slot;
+
+	for (slot = 0; slot < bus->nr_slots; slot++)
+		if (bus->slots[slot].busy)
+			lvb_event_added(bus, slot);
 }
 
 static void lvb_event_unplug(struct libvbus *bus, uint32_t slot)
@@ -208,22 +249,6 @@ static void lvb_event_unplug(struct libvbus *bus, uint32_t slot)
 		bus->ops.unplug(bus->opaque, slot);
 	else
 		libvbus_eject(bus, slot);
-}
-
-/* Either nobody opened it, or the guest let go before the admin took it. */
-static void lvb_event_removed(struct libvbus *bus, uint32_t slot)
-{
-	struct lvb_slot *s = &bus->slots[slot];
-
-	lvb_fn_eject(bus, slot);
-	if (!s->class_id)
-		return;
-	s->class_id = 0;
-	s->asked = false;
-	lvb_log(bus, LIBVBUS_LOG_INFO, "bus %s slot %u: removed", bus->name,
-		slot);
-	if (bus->ops.removed)
-		bus->ops.removed(bus->opaque, slot);
 }
 
 static void lvb_event(struct libvbus *bus, const struct vbus_event *ev)

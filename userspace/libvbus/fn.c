@@ -42,7 +42,7 @@ void lvb_fn_put(struct lvb_fn *fn)
 	pthread_mutex_unlock(&bus->drain_lock);
 }
 
-static int lvb_fn_info(struct lvb_fn *fn)
+int lvb_fn_read_info(struct libvbus *bus, int dev, struct libvbus_info *info)
 {
 	static const struct {
 		uint32_t attr;
@@ -52,27 +52,26 @@ static int lvb_fn_info(struct lvb_fn *fn)
 		{ VBUS_INFO_NR_QUEUES, offsetof(struct libvbus_info, nr_queues) },
 		{ VBUS_INFO_NR_VECTORS, offsetof(struct libvbus_info, nr_vectors) },
 	};
-	const struct lvb_io *io = fn->bus->io;
+	struct lvb_io *io = bus->io;
 	uint32_t value;
 	size_t i;
 	int ret;
 
+	memset(info, 0, sizeof(*info));
 	for (i = 0; i < LVB_ARRAY_SIZE(words); i++) {
-		ret = io->ops->get_attr(fn->bus->io, fn->dev, VBUS_GROUP_INFO,
+		ret = io->ops->get_attr(io, dev, VBUS_GROUP_INFO,
 					words[i].attr, &value, sizeof(value));
 		if (ret < 0)
 			return ret;
-		memcpy((char *)&fn->info + words[i].offset, &value,
-		       sizeof(value));
+		memcpy((char *)info + words[i].offset, &value, sizeof(value));
 	}
-	ret = io->ops->get_attr(fn->bus->io, fn->dev, VBUS_GROUP_INFO,
-				VBUS_INFO_NAME, fn->info.name,
-				sizeof(fn->info.name) - 1);
+	ret = io->ops->get_attr(io, dev, VBUS_GROUP_INFO, VBUS_INFO_NAME,
+				info->name, sizeof(info->name) - 1);
 	/* A name too long for us is no reason to do without the device. */
 	if (ret < 0 && ret != -ENOSPC)
 		return ret;
-	if (fn->info.nr_queues > VBUS_MAX_QUEUES || !fn->info.nr_vectors ||
-	    fn->info.nr_vectors > VBUS_MAX_VECTORS)
+	if (info->nr_queues > VBUS_MAX_QUEUES || !info->nr_vectors ||
+	    info->nr_vectors > VBUS_MAX_VECTORS)
 		return -EPROTO;
 	return 0;
 }
@@ -80,13 +79,28 @@ static int lvb_fn_info(struct lvb_fn *fn)
 /* Everything @fn holds, in an order in which nothing comes back. */
 static void lvb_fn_free(struct lvb_fn *fn)
 {
-	fn->bus->io->ops->dev_close(fn->bus->io, fn->dev);
+	if (fn->dev >= 0)
+		fn->bus->io->ops->dev_close(fn->bus->io, fn->dev);
 	/* After the device: it holds the other ends. */
 	lvb_bar_destroy(fn);
 	lvb_msix_destroy(fn);
+	pthread_rwlock_destroy(&fn->dev_lock);
 	pthread_mutex_destroy(&fn->lock);
 	pthread_mutex_destroy(&fn->ctl);
 	free(fn);
+}
+
+static void lvb_fn_init_locks(struct lvb_fn *fn)
+{
+	pthread_rwlockattr_t attr;
+
+	pthread_mutex_init(&fn->ctl, NULL);
+	pthread_mutex_init(&fn->lock, NULL);
+	/* vCPUs that read all the time must not keep the device open. */
+	pthread_rwlockattr_init(&attr);
+	pthread_rwlockattr_setkind_np(&attr, PTHREAD_RWLOCK_PREFER_WRITER_NONRECURSIVE_NP);
+	pthread_rwlock_init(&fn->dev_lock, &attr);
+	pthread_rwlockattr_destroy(&attr);
 }
 
 int lvb_fn_attach(struct libvbus *bus, uint32_t slot)
@@ -108,10 +122,9 @@ int lvb_fn_attach(struct libvbus *bus, uint32_t slot)
 	atomic_init(&fn->refs, 1);
 	atomic_init(&fn->mapped, false);
 	atomic_init(&fn->dma, false);
-	pthread_mutex_init(&fn->ctl, NULL);
-	pthread_mutex_init(&fn->lock, NULL);
+	lvb_fn_init_locks(fn);
 
-	ret = lvb_fn_info(fn);
+	ret = lvb_fn_read_info(bus, fn->dev, &fn->info);
 	if (!ret)
 		ret = lvb_msix_init(fn);
 	if (!ret)
@@ -121,6 +134,7 @@ int lvb_fn_attach(struct libvbus *bus, uint32_t slot)
 		return ret;
 	}
 	lvb_cfg_init(fn);
+	lvb_shared_init(fn);
 	__atomic_store_n(&bus->fns[slot], fn, __ATOMIC_RELEASE);
 	return 0;
 }
@@ -174,14 +188,20 @@ int libvbus_get_info(struct libvbus *bus, uint32_t slot,
 {
 	struct lvb_fn *fn = lvb_fn_get(bus, slot);
 	char alias[sizeof(info->alias)] = "";
+	int dev;
 
 	if (!fn)
 		return -ENOENT;
 	*info = fn->info;
-	/* The admin may have changed it meanwhile. */
-	bus->io->ops->get_attr(bus->io, fn->dev, VBUS_GROUP_INFO,
-			       VBUS_INFO_ALIAS, alias, sizeof(alias) - 1);
-	memcpy(info->alias, alias, sizeof(alias));
+	dev = lvb_dev_enter(fn);
+	if (dev >= 0) {
+		/* The admin may have changed it meanwhile. */
+		bus->io->ops->get_attr(bus->io, dev, VBUS_GROUP_INFO,
+				       VBUS_INFO_ALIAS, alias,
+				       sizeof(alias) - 1);
+		lvb_dev_leave(fn);
+		memcpy(info->alias, alias, sizeof(alias));
+	}
 	lvb_fn_put(fn);
 	return 0;
 }

@@ -342,10 +342,17 @@ int libvbus_get_info(struct libvbus *bus, uint32_t slot,
  * @LIBVBUS_PCI_NONE: none.  libvbus_process() opens nothing and calls none of @added,
  *	@unplug and @removed; it logs what comes and goes.  The guest opens devices
  *	by the native front, of which nothing is seen here.
+ * @LIBVBUS_PCI_SHARED: all, but a device belongs to whichever front of the guest takes
+ *	it first.  A function opens its device when the guest switches memory
+ *	decoding or bus mastering on, and closes it when it switches either off, or
+ *	resets the function; D3hot keeps it.  While the native front has the device,
+ *	registers read as all ones.  A device that the native front has when it
+ *	would be shown has no function until libvbus_native_reset().
  */
 enum libvbus_pci {
 	LIBVBUS_PCI_FULL,
-	LIBVBUS_PCI_NONE
+	LIBVBUS_PCI_NONE,
+	LIBVBUS_PCI_SHARED
 };
 
 /**
@@ -415,7 +422,7 @@ int libvbus_native_write(struct libvbus *bus, uint64_t off, const void *buf,
  *
  * For a reset of the guest, with vCPUs stopped: devices that it opened are closed,
  * and after the call nothing touches memory on their behalf.  Eventfds stay bound.
- * Since 0.2.
+ * With LIBVBUS_PCI_SHARED, @added may be called.  Since 0.2.
  *
  * Return: 0; -ENOENT there is no native front; another errno.
  */

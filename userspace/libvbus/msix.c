@@ -37,13 +37,25 @@ int lvb_msix_init(struct lvb_fn *fn)
 	return 0;
 }
 
-void lvb_msix_destroy(struct lvb_fn *fn)
+/* ctl, or nobody else has @fn: no eventfds, until they are made anew */
+void lvb_msix_forget(struct lvb_fn *fn)
 {
 	uint32_t i;
+	int fd;
 
-	for (i = 0; fn->vectors && i < fn->info.nr_vectors; i++)
-		if (fn->vectors[i].fd >= 0)
-			close(fn->vectors[i].fd);
+	for (i = 0; fn->vectors && i < fn->info.nr_vectors; i++) {
+		pthread_mutex_lock(&fn->lock);
+		fd = fn->vectors[i].fd;
+		fn->vectors[i].fd = -1;
+		pthread_mutex_unlock(&fn->lock);
+		if (fd >= 0)
+			close(fd);
+	}
+}
+
+void lvb_msix_destroy(struct lvb_fn *fn)
+{
+	lvb_msix_forget(fn);
 	free(fn->vectors);
 }
 
@@ -147,7 +159,8 @@ static void lvb_vector_disable(struct lvb_fn *fn, struct lvb_vector *v)
 static void lvb_vector_apply(struct lvb_fn *fn, uint32_t nr, bool allow)
 {
 	struct lvb_vector *v = &fn->vectors[nr];
-	bool want = allow && !(v->ctrl & PCI_MSIX_ENTRY_CTRL_MASKBIT);
+	bool want = allow && fn->dev >= 0 &&
+		    !(v->ctrl & PCI_MSIX_ENTRY_CTRL_MASKBIT);
 	int ret;
 
 	if (v->on && (!want || v->addr != v->irq.addr ||

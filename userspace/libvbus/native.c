@@ -296,5 +296,6 @@ int libvbus_native_reset(struct libvbus *bus)
 	/* What was signalled before is of no interest to anybody. */
 	for (q = 0; q < n->nr_queues; q++)
 		(void)!read(n->irqs[q].fd, &count, sizeof(count));
+	lvb_retry_busy(bus);
 	return ret;
 }

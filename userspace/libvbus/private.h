@@ -8,9 +8,11 @@
  *                        MSI-X table, resets.  Held across callbacks and ioctls.
  *   struct lvb_fn lock   what reads look at.  Held for memory accesses only, so a
  *                        vCPU that reads never waits for another's slow write.
+ *   struct lvb_fn dev_lock  a leaf as lock is: with LIBVBUS_PCI_SHARED, which device
+ *                        is open.  See shared.c.
  *
- * Whoever changes what is read holds both; under either it may be read.  Register
- * accesses are forwarded under neither: the kernel puts them in order.
+ * Whoever changes what is read holds both ctl and lock; under either it may be read.
+ * Register accesses are forwarded under neither: the kernel puts them in order.
  *
  * The table bus->slots is read under RCU.  A reader takes a reference to the
  * function and leaves the read section before it does anything, so no grace
@@ -143,12 +145,13 @@ struct lvb_bell {
  * struct lvb_fn - a function
  * @bus: its bus
  * @slot: its name
- * @dev: device handle of the back end
+ * @dev: device handle of the back end; -1 while it is not open, see shared.c
  * @refs: one for the table, one for each call under way
  * @drained: @refs has become 0; bus->drain_lock
  * @info: what does not change while the device is plugged
  * @ctl: see above
  * @lock: see above
+ * @dev_lock: see above
  * @cfg: config space
  * @vectors: MSI-X table, info.nr_vectors
  * @bells: doorbells, info.nr_queues; ctl
@@ -156,6 +159,7 @@ struct lvb_bell {
  * @mapped: BAR accesses are answered; changes under ctl, read by anybody
  * @dma: the function may touch memory: bus master in D0; likewise
  * @paused: the device was told to pause because it may not; ctl
+ * @mastered: bus mastering has been on since the device was opened; ctl
  * @told: LVB_TOLD_*: what was logged once already; ctl
  */
 struct lvb_fn {
@@ -168,6 +172,7 @@ struct lvb_fn {
 
 	pthread_mutex_t ctl;
 	pthread_mutex_t lock;
+	pthread_rwlock_t dev_lock;
 	uint8_t cfg[LVB_CFG_SIZE];
 	struct lvb_vector *vectors;
 	struct lvb_bell *bells;
@@ -175,6 +180,7 @@ struct lvb_fn {
 	atomic_bool mapped;
 	atomic_bool dma;
 	bool paused;
+	bool mastered;
 	unsigned int told;
 };
 
@@ -182,15 +188,18 @@ struct lvb_fn {
 #define LVB_TOLD_BELL		0x2
 #define LVB_TOLD_RUN		0x4
 #define LVB_TOLD_RESET		0x8
+#define LVB_TOLD_CLAIM		0x10
 
 /**
  * struct lvb_slot - what is known of a slot, for the thread that processes events
  * @class_id: class of the device the VMM was told of and has not seen go; or 0
  * @asked: the admin wants it back
+ * @busy: it could not be shown because the native front has it
  */
 struct lvb_slot {
 	uint32_t class_id;
 	bool asked;
+	bool busy;
 };
 
 /**
@@ -254,6 +263,8 @@ struct lvb_fn *lvb_fn_get(struct libvbus *bus, uint32_t slot);
 void lvb_fn_put(struct lvb_fn *fn);
 int lvb_fn_attach(struct libvbus *bus, uint32_t slot);
 int lvb_fn_eject(struct libvbus *bus, uint32_t slot);
+/* All but the alias. */
+int lvb_fn_read_info(struct libvbus *bus, int dev, struct libvbus_info *info);
 
 /* pci_cfg.c */
 void lvb_cfg_init(struct lvb_fn *fn);
@@ -274,6 +285,7 @@ int lvb_msix_init(struct lvb_fn *fn);
 void lvb_msix_reset(struct lvb_fn *fn);
 void lvb_msix_drain(struct lvb_fn *fn);
 void lvb_msix_apply(struct lvb_fn *fn, bool allow);
+void lvb_msix_forget(struct lvb_fn *fn);
 void lvb_msix_destroy(struct lvb_fn *fn);
 int lvb_msix_read(struct lvb_fn *fn, uint32_t off, void *buf, size_t len);
 int lvb_msix_write(struct lvb_fn *fn, uint32_t off, const void *buf,
@@ -283,7 +295,21 @@ int lvb_msix_write(struct lvb_fn *fn, uint32_t off, const void *buf,
 int lvb_bar_init(struct lvb_fn *fn);
 void lvb_bar_map(struct lvb_fn *fn, uint64_t addr);
 void lvb_bar_unmap(struct lvb_fn *fn);
+void lvb_bar_bells_on(struct lvb_fn *fn);
+void lvb_bar_bells_off(struct lvb_fn *fn);
+void lvb_bar_forget(struct lvb_fn *fn);
 void lvb_bar_destroy(struct lvb_fn *fn);
+
+/* shared.c */
+int lvb_dev_enter(struct lvb_fn *fn);
+void lvb_dev_leave(struct lvb_fn *fn);
+void lvb_shared_init(struct lvb_fn *fn);
+void lvb_shared_give(struct lvb_fn *fn);
+void lvb_shared_take(struct lvb_fn *fn, bool rise);
+bool lvb_shared_stale(struct lvb_fn *fn);
+
+/* ctx.c: devices that the native front had may be shown now */
+void lvb_retry_busy(struct libvbus *bus);
 
 /* native.c */
 void lvb_native_close(struct libvbus *bus);

@@ -21,7 +21,7 @@ static int lvb_fn_run(struct lvb_fn *fn, uint32_t run)
 /* Bus mastering is off: a device that runs stops where it stands. */
 void lvb_fn_pause(struct lvb_fn *fn)
 {
-	int ret = lvb_fn_run(fn, 0);
+	int ret = fn->dev < 0 ? -EINVAL : lvb_fn_run(fn, 0);
 
 	if (!ret)
 		fn->paused = true;
@@ -51,13 +51,16 @@ void lvb_fn_apply(struct lvb_fn *fn)
 	bool decode = lvb_cfg_decode(fn);
 	bool irqs = lvb_cfg_irqs(fn);
 	bool dma = lvb_cfg_dma(fn);
+	bool rise = false;
 	uint64_t addr = lvb_cfg_bar(fn);
 
 	if (!irqs)
 		lvb_msix_apply(fn, false);
 	if (atomic_load(&fn->mapped) && (!decode || addr != fn->map_addr))
 		lvb_bar_unmap(fn);
+	lvb_shared_give(fn);
 	if (dma != atomic_load(&fn->dma)) {
+		rise = dma;
 		/* Before the device is asked: see lvb_bar_status_written(). */
 		atomic_store(&fn->dma, dma);
 		if (dma)
@@ -65,6 +68,7 @@ void lvb_fn_apply(struct lvb_fn *fn)
 		else
 			lvb_fn_pause(fn);
 	}
+	lvb_shared_take(fn, decode && (rise || !atomic_load(&fn->mapped)));
 	if (decode && !atomic_load(&fn->mapped))
 		lvb_bar_map(fn, addr);
 	if (irqs)
@@ -83,7 +87,8 @@ void lvb_fn_reset(struct lvb_fn *fn, bool flr)
 	pthread_mutex_unlock(&fn->lock);
 	lvb_fn_apply(fn);
 
-	ret = fn->bus->io->ops->reset(fn->bus->io, fn->dev);
+	/* What is not open is reset. */
+	ret = fn->dev < 0 ? 0 : fn->bus->io->ops->reset(fn->bus->io, fn->dev);
 	if (ret)
 		lvb_log_once(fn, LVB_TOLD_RESET,
 			     "bus %s slot %u: the device can't be reset: %s",

@@ -75,11 +75,10 @@ static int open_fronts(struct buses *b, struct bus *bus)
 		err = share_memory(bus);
 	if (err)
 		return err;
-	if (!b->pci)
-		libvbus_set_pci(bus->lib, LIBVBUS_PCI_NONE);
-	if (b->vm->opt->attach & ATTACH_NATIVE)
-		err = native_new(bus);
-	return err;
+	if (!(b->vm->opt->attach & ATTACH_NATIVE))
+		return 0;
+	libvbus_set_pci(bus->lib, b->pci ? LIBVBUS_PCI_SHARED : LIBVBUS_PCI_NONE);
+	return native_new(bus);
 }
 
 static int bus_open(struct buses *b, struct bus *bus, unsigned int number)
@@ -130,14 +129,15 @@ static void on_reset(void *opaque)
 	struct buses *b = opaque;
 	unsigned int i;
 
-	if (b->pci)
-		pci_machine_reset(b->pci);
-	for (i = 0; i < b->nr; i++) {
-		if (b->bus[i].mirror)
-			mirror_reset(b->bus[i].mirror);
+	/* What these had may become cards now, which then get power. */
+	for (i = 0; i < b->nr; i++)
 		if (b->bus[i].native)
 			native_reset(b->bus[i].native);
-	}
+	if (b->pci)
+		pci_machine_reset(b->pci);
+	for (i = 0; i < b->nr; i++)
+		if (b->bus[i].mirror)
+			mirror_reset(b->bus[i].mirror);
 }
 
 static int on_restart(void *opaque)
