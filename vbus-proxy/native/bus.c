@@ -87,8 +87,10 @@ void vnat_bus_set_dead(struct vnat_bus *bus)
 {
 	unsigned int i;
 
-	if (xchg(&bus->dead, true))
+	/* Twice would do no harm. */
+	if (READ_ONCE(bus->dead))
 		return;
+	WRITE_ONCE(bus->dead, true);
 	dev_err(bus->dev, "bus %d is gone\n", bus->id);
 	for (i = 0; i < bus->nr_pages; i++)
 		vnat_page_event(bus, i);

@@ -213,8 +213,10 @@ static int vnat_slow_wait(struct vnat_bus *bus, struct vnat_page *page,
 }
 
 static int vnat_slow_locked(struct vnat_bus *bus, struct vnat_page *page,
-			    struct vnat_request *req, unsigned long end)
+			    struct vnat_request *req)
 {
+	/* Time spent waiting for the page's mutex does not count. */
+	unsigned long end = jiffies + msecs_to_jiffies(vnat_slow_deadline_ms);
 	struct vbus_call *call = &page->mem->slow;
 	int err;
 
@@ -247,12 +249,11 @@ static int vnat_slow_locked(struct vnat_bus *bus, struct vnat_page *page,
  * @bus: the bus
  * @req: request and answer
  *
- * Context: may sleep, for as long as vnat_slow_deadline_ms.
+ * Context: may sleep, for vnat_slow_deadline_ms once it has a page.
  * Return: 0; -ENODEV the bus is dead; -ETIMEDOUT; or what the device side says.
  */
 int vnat_slow_call(struct vnat_bus *bus, struct vnat_request *req)
 {
-	unsigned long end = jiffies + msecs_to_jiffies(vnat_slow_deadline_ms);
 	struct vnat_page *page = vnat_this_page(bus);
 	int err;
 
@@ -262,7 +263,7 @@ int vnat_slow_call(struct vnat_bus *bus, struct vnat_request *req)
 	if (READ_ONCE(bus->dead))
 		return -ENODEV;
 	mutex_lock(&page->mutex);
-	err = vnat_slow_locked(bus, page, req, end);
+	err = vnat_slow_locked(bus, page, req);
 	mutex_unlock(&page->mutex);
 	if (err != -ETIMEDOUT)
 		return err;

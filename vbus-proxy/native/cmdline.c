@@ -88,15 +88,33 @@ int vnat_cmdline_parse(const char *val, struct vnat_cmdline *win)
 }
 EXPORT_SYMBOL_IF_KUNIT(vnat_cmdline_parse);
 
+static bool vnat_id_used(int id)
+{
+	unsigned int i;
+
+	for (i = 0; i < vnat_nr_windows; i++)
+		if (id >= 0 && vnat_windows[i].id == id)
+			return true;
+	return false;
+}
+
 static int vnat_device_set(const char *val, const struct kernel_param *kp)
 {
+	struct vnat_cmdline *win = &vnat_windows[vnat_nr_windows];
+
 	if (vnat_nr_windows == VNAT_CMDLINE_MAX) {
 		pr_err("no more than %d devices\n", VNAT_CMDLINE_MAX);
 		return -ENOSPC;
 	}
-	if (!val || vnat_cmdline_parse(val, &vnat_windows[vnat_nr_windows])) {
-		pr_err("device=%s is not <size>@<address>:<irq>[-<irq>][:<id>] with a size of 0x%x or more\n",
-		       val ?: "", VBUS_NATIVE_WINDOW_SIZE);
+	if (!val || vnat_cmdline_parse(val, win)) {
+		pr_err("device=%s is not <size>@<address>:<irq>[-<irq>][:<id>] with at least 0x%x bytes at a multiple of 0x%x\n",
+		       val ?: "", VBUS_NATIVE_WINDOW_SIZE,
+		       VBUS_NATIVE_PAGE_SIZE);
+		return -EINVAL;
+	}
+	if (vnat_id_used(win->id)) {
+		pr_err("device=%s: there is a device %d already\n", val,
+		       win->id);
 		return -EINVAL;
 	}
 	vnat_nr_windows++;
