@@ -72,6 +72,9 @@ static void test_sysfs(struct kunit *test)
 	expect_attr(test, "features", "0x0000000000000005");
 	expect_attr(test, "queues", "5");
 	expect_attr(test, "status", "0x3");
+	/* The transport has no priorities. */
+	KUNIT_EXPECT_EQ(test, (long)-ENOENT,
+			PTR_ERR(filp_open(FAKE_DIR "priority", O_RDONLY, 0)));
 	KUNIT_EXPECT_EQ(test, fake->vdev.class_version, 3);
 	KUNIT_EXPECT_PTR_EQ(test, fake->vdev.dma_dev, &fake->vdev.dev);
 
