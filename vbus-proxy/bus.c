@@ -157,6 +157,49 @@ static ssize_t priority_store(struct device *dev, struct device_attribute *attr,
 }
 static DEVICE_ATTR_RW(priority);
 
+static ssize_t hold_show(struct device *dev, struct device_attribute *attr,
+			 char *page)
+{
+	struct vproxy_core *core = to_vproxy_device(dev)->core;
+
+	return sysfs_emit(page, "%u\n", READ_ONCE(core->hold));
+}
+
+static ssize_t hold_store(struct device *dev, struct device_attribute *attr,
+			  const char *page, size_t count)
+{
+	struct vproxy_core *core = to_vproxy_device(dev)->core;
+	bool hold;
+	int err;
+
+	err = kstrtobool(page, &hold);
+	if (err)
+		return err;
+	mutex_lock(&core->lock);
+	err = vproxy_write32(core, VBUS_REG_HOLD,
+			     hold ? VBUS_HOLD_IN_USE : 0);
+	if (!err)
+		WRITE_ONCE(core->hold, hold ? VBUS_HOLD_IN_USE : 0);
+	mutex_unlock(&core->lock);
+	return err ?: count;
+}
+static DEVICE_ATTR_RW(hold);
+
+static ssize_t eject_store(struct device *dev, struct device_attribute *attr,
+			   const char *page, size_t count)
+{
+	struct vproxy_device *vdev = to_vproxy_device(dev);
+	bool eject;
+	int err;
+
+	err = kstrtobool(page, &eject);
+	if (err || !eject)
+		return -EINVAL;
+	vdev->ops->eject(vdev);
+	return count;
+}
+static DEVICE_ATTR_WO(eject);
+
 static struct attribute *vproxy_dev_attrs[] = {
 	&dev_attr_class.attr,
 	&dev_attr_slot.attr,
@@ -166,6 +209,8 @@ static struct attribute *vproxy_dev_attrs[] = {
 	&dev_attr_status.attr,
 	&dev_attr_modalias.attr,
 	&dev_attr_priority.attr,
+	&dev_attr_hold.attr,
+	&dev_attr_eject.attr,
 	NULL,
 };
 
@@ -175,6 +220,8 @@ static umode_t vproxy_dev_visible(struct kobject *kobj, struct attribute *attr,
 	struct vproxy_device *vdev = to_vproxy_device(kobj_to_dev(kobj));
 
 	if (attr == &dev_attr_priority.attr && !vdev->ops->set_priority)
+		return 0;
+	if (attr == &dev_attr_eject.attr && !vdev->ops->eject)
 		return 0;
 	return attr->mode;
 }

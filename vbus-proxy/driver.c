@@ -61,6 +61,9 @@ static int vproxy_reset_device(struct vproxy_core *core)
 		usleep_range(pause, pause * 2);
 		pause = min(pause * 2, (unsigned int)VPROXY_RESET_POLL_MAX);
 	}
+	/* A reset has cleared it. */
+	if (!err && core->hold)
+		err = vproxy_write32(core, VBUS_REG_HOLD, core->hold);
 	if (err)
 		vproxy_cut_off(core);
 	return err;

@@ -51,6 +51,7 @@ struct vproxy_map {
  * @lock: see above; guards what follows up to @map
  * @status: what was written to STATUS last
  * @ready: RUNNING is set and was not taken back
+ * @hold: value of HOLD that a reset does not change
  * @gen_seen: config generation the driver was last told of
  * @gone_told: the driver was told that the device is gone
  * @quiesced: the transport was asked to cut it off from memory
@@ -71,6 +72,7 @@ struct vproxy_core {
 	struct mutex lock;	/* control path, up to map */
 	u32 status;
 	bool ready;
+	u32 hold;
 	u32 gen_seen;
 	bool gone_told;
 	bool quiesced;

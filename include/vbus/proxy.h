@@ -49,6 +49,8 @@ struct vproxy_queue;
  *	being the least; optional, and only together with @set_priority
  * @set_priority: change that, also while there are vectors.  A signal on its way
  *	may come twice, but none is lost.  -EINVAL: not so many priorities.
+ * @eject: the guest lets go of the device, which nobody asked for: unregister it,
+ *	some time later, and give it back; optional
  */
 struct vproxy_transport_ops {
 	struct module *owner;
@@ -62,6 +64,7 @@ struct vproxy_transport_ops {
 	void (*vector_affinity)(struct vproxy_device *vdev, unsigned int vector,
 				const struct cpumask *mask);
 	void (*quiesce)(struct vproxy_device *vdev);
+	void (*eject)(struct vproxy_device *vdev);
 	int (*get_priority)(struct vproxy_device *vdev);
 	int (*set_priority)(struct vproxy_device *vdev, unsigned int prio);
 };

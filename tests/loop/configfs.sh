@@ -116,6 +116,15 @@ refuse_write EINVAL $'\xc3\xa9' $slot/alias
 check "alias of 32 bytes" put "${long:0:32}" $slot/alias
 check "alias reads back" equals $slot/alias "${long:0:32}"
 check "alias" put front $slot/alias
+for bad in x -1 ""; do
+	refuse_write EINVAL "$bad" $slot/unplug_timeout
+done
+refuse_write ERANGE 86401 $slot/unplug_timeout
+check "unplug_timeout is 30 by default" equals $slot/unplug_timeout 30
+for bad in x 0 ""; do
+	refuse_write EINVAL "$bad" $slot/force
+done
+check "force on an empty slot" put 1 $slot/force
 
 # --- plugging -----------------------------------------------------------------
 check "mkdir of a second device" mkdir $dev/null.b

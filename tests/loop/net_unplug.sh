@@ -101,7 +101,33 @@ bind()
 	echo vbus0-3 > /sys/bus/vbus/drivers/vbus-net/bind
 }
 
+# The guest objects, the admin sees that, and the guest gives in.
+refused_first()
+{
+	echo 1 > $vdev/hold && unplug && state_is refused && moves && echo 0 > $vdev/hold
+}
+
+force()
+{
+	echo 1 > $vdev/hold && unplug && state_is refused && moves && echo 1 > $slot/force &&
+		state_is empty
+}
+
+# Without being asked, where the transport has no other way to.
+eject()
+{
+	echo 1 > $vdev/eject
+}
+
+replug()
+{
+	unplug && state_is empty && plug
+}
+
 way "rm of the link" unplug plug
+way "a guest that refuses first" refused_first plug
+way "force" force plug
+[ ! -e $vdev/eject ] || way "eject by the guest" eject replug
 way "rmdir of the connector" detach attach
 way "rmdir of the connector by surprise" detach_surprise attach
 

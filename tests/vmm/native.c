@@ -59,6 +59,19 @@ static bool event_is(u32 type, u32 slot)
 	return !guest_next_event(&g, &ev) && ev.type == type && ev.slot == slot;
 }
 
+/* For what a work of the host raises. */
+static bool wait_event(u32 event)
+{
+	unsigned int patience;
+
+	for (patience = 10000; patience; patience--) {
+		if (native_event(&n, 0, event))
+			return native_idle(&n, 0);
+		usleep(1000);
+	}
+	return false;
+}
+
 static u32 plugs(u32 slot)
 {
 	struct vbus_slot_info info;
@@ -443,11 +456,24 @@ static void test_unplug(void)
 		;
 	native_idle(&n, 0);
 	first = plugs(SLOT);
-	check(native_slow(&n, VBUS_FN_REFUSE, SLOT, 0, 0, NULL, 0) == ENODEV,
-	      "refuse what is not open");
 	need(!native_slow(&n, VBUS_FN_OPEN, SLOT, first, 0, NULL, 0), "open");
-	check(native_slow(&n, VBUS_FN_REFUSE, SLOT, 0, 0, NULL, 0) == EINVAL,
-	      "refuse what nobody asked for");
+	check(!native_set_reg32(&n, SLOT, VBUS_REG_HOLD, VBUS_HOLD_IN_USE),
+	      "the guest holds on to it");
+	need(unplug(SLOT) && slot_is(SLOT, "refused"), "the admin reads that");
+	native_idle(&n, 0);
+	check(slot_flags(SLOT, VBUS_SLOT_PRESENT | VBUS_SLOT_OPEN),
+	      "nobody asks for it");
+	check(!native_set_reg32(&n, SLOT, VBUS_REG_HOLD, 0), "hold no more");
+	check(wait_event(VBUS_EVENT_SLOT(SLOT)) && slot_is(SLOT, "unplugging"),
+	      "now it is asked for");
+	need(!native_slow(&n, VBUS_FN_CLOSE, SLOT, 0, 0, NULL, 0) &&
+	     plug(SLOT, DEV(0)), "let go, plug again");
+	while (!event_is(0, 0) && errno != EAGAIN)
+		;
+	native_event(&n, 0, VBUS_EVENT_SLOT(SLOT));
+	native_idle(&n, 0);
+	first = plugs(SLOT);
+	need(!native_slow(&n, VBUS_FN_OPEN, SLOT, first, 0, NULL, 0), "open");
 	check(!file_put(SLOTS "5/alias", "front") &&
 	      native_event(&n, 0, VBUS_EVENT_SLOT(SLOT)), "an alias is news");
 	native_idle(&n, 0);
@@ -463,10 +489,8 @@ static void test_unplug(void)
 			 VBUS_SLOT_UNPLUG), "the guest sees that");
 	check(slot_is(SLOT, "unplugging"), "the admin waits");
 	check(event_is(VBUS_EVENT_UNPLUG, SLOT), "the VMM may help");
-	check(native_slow(&n, VBUS_FN_REFUSE, SLOT, 0, 0, NULL, 0) == 0 &&
-	      slot_is(SLOT, "refused"), "the guest says no");
 	check(native_slow(&n, VBUS_FN_CLOSE, SLOT, 0, 0, NULL, 0) == 0 &&
-	      slot_is(SLOT, "empty"), "and gives in");
+	      slot_is(SLOT, "empty"), "the guest gives in");
 	check(event_is(VBUS_EVENT_REMOVED, SLOT), "the VMM sees it gone");
 
 	need(plug(SLOT, DEV(0)), "plug again");
@@ -479,6 +503,22 @@ static void test_unplug(void)
 	      "another device in its place is seen as such");
 	check(native_slow(&n, VBUS_FN_OPEN, SLOT, second, 0, NULL, 0) == ESTALE,
 	      "and is not taken for the first");
+	second = plugs(SLOT);
+	need(!native_slow(&n, VBUS_FN_OPEN, SLOT, second, 0, NULL, 0), "open");
+	native_idle(&n, 0);
+	check(unplug(SLOT) && !file_put(SLOTS "5/force", "1") &&
+	      slot_is(SLOT, "empty"), "taken by force");
+	check(native_event(&n, 0, VBUS_EVENT_SLOT(SLOT)), "the guest is told");
+	check(native_reg32(&n, SLOT, VBUS_REG_MAGIC) == 0xffffffff &&
+	      native_page(&n, 0)->slow.result == ENODEV, "it is gone for it");
+	check(native_fast(&n, 0, VBUS_FN_KICK, SLOT, 0) == ENODEV,
+	      "kicks find nothing");
+	check(slot_flags(SLOT, 0), "the slot is empty to it");
+	need(plug(SLOT, DEV(1)), "plug");
+	check(slot_flags(SLOT, VBUS_SLOT_PRESENT), "what comes is not open");
+	check(!native_slow(&n, VBUS_FN_OPEN, SLOT, plugs(SLOT), 0, NULL, 0) &&
+	      native_reg32(&n, SLOT, VBUS_REG_MAGIC) == VBUS_MAGIC,
+	      "opening it buries what was");
 	errno = 0;
 }
 

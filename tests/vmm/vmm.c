@@ -492,6 +492,57 @@ static void test_unplug(struct guest *g)
 	      "removed comes before added");
 }
 
+static bool wait_reads(const char *path, const char *want)
+{
+	unsigned int patience;
+
+	for (patience = 1000; patience; patience--) {
+		if (file_reads(path, want))
+			return true;
+		usleep(10000);
+	}
+	return false;
+}
+
+/* A guest that does not let go. */
+static void test_force(struct guest *g)
+{
+	struct pollfd p = { .fd = g->bus, .events = POLLIN };
+
+	need(!guest_open_slot(g, 5), "open");
+	refuse(file_put(SLOT "/force", "1"), EBUSY, "force with a link");
+	refuse(guest_write32(g, VBUS_REG_HOLD, 2), EINVAL, "hold 2");
+	check(!guest_write32(g, VBUS_REG_HOLD, VBUS_HOLD_IN_USE) &&
+	      guest_read32(g, VBUS_REG_HOLD) == VBUS_HOLD_IN_USE, "hold");
+	check(!unlink(LINK) && file_reads(SLOT "/state", "refused"),
+	      "the admin reads that the guest refuses");
+	check(no_event(g), "the VMM is not told yet");
+	check(!guest_write32(g, VBUS_REG_HOLD, 0) && poll(&p, 1, 10000) == 1 &&
+	      event_is(g, VBUS_EVENT_UNPLUG, 5, VBUS_CLASS_NULL),
+	      "it is when the guest gives in");
+	check(file_reads(SLOT "/state", "unplugging"), "unplugging");
+	guest_close_device(g);
+
+	check(!file_put(SLOT "/unplug_timeout", "1"), "patience for a second");
+	need(!symlink(DEV, LINK) && !guest_open_slot(g, 5) &&
+	     !guest_write32(g, VBUS_REG_HOLD, VBUS_HOLD_IN_USE) && !unlink(LINK),
+	     "plug, hold, unplug");
+	check(event_is(g, VBUS_EVENT_ADDED, 5, VBUS_CLASS_NULL), "added");
+	check(!guest_write32(g, VBUS_REG_STATUS, 0) && poll(&p, 1, 10000) == 1 &&
+	      event_is(g, VBUS_EVENT_UNPLUG, 5, VBUS_CLASS_NULL),
+	      "a reset ends the hold");
+	check(wait_reads(SLOT "/state", "timed-out"), "the time runs out");
+	check(!file_put(SLOT "/force", "1") && file_reads(SLOT "/state", "empty"),
+	      "force empties the slot");
+	check(event_is(g, VBUS_EVENT_REMOVED, 5, 0), "the VMM hears of it");
+	check(guest_read32(g, VBUS_REG_MAGIC) == 0xffffffff && errno == ENODEV,
+	      "its fd is a shell");
+	check(!file_put(SLOT "/force", "1"), "force of an empty slot");
+	guest_close_device(g);
+	check(!file_put(SLOT "/unplug_timeout", "30") && !symlink(DEV, LINK) &&
+	      event_is(g, VBUS_EVENT_ADDED, 5, VBUS_CLASS_NULL), "plug again");
+}
+
 /* Device fds outlive the bus as shells. */
 static void test_shell(struct guest *g)
 {
@@ -616,6 +667,7 @@ int main(int argc, char **argv)
 	guest_queue_free(&q[0]);
 	guest_queue_free(&q[1]);
 	test_unplug(&g);
+	test_force(&g);
 	test_shell(&g);
 	test_death();
 

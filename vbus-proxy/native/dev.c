@@ -266,4 +266,5 @@ const struct vproxy_transport_ops vnat_transport = {
 	.quiesce = vnat_quiesce,
 	.get_priority = vnat_get_priority,
 	.set_priority = vnat_set_priority,
+	.eject = vnat_slot_eject,
 };

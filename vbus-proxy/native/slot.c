@@ -122,6 +122,11 @@ static void vnat_slot_update(struct vnat_bus *bus, u32 slot)
 	}
 	flags = le32_to_cpu(info.flags);
 	plugs = le32_to_cpu(info.plugs);
+	if (ndev && test_and_clear_bit(slot, bus->ejects)) {
+		bus->ejected[slot] = ndev->plugs;
+		vnat_slot_remove(ndev, false);
+		return;
+	}
 	if (ndev && (~flags & (VBUS_SLOT_PRESENT | VBUS_SLOT_OPEN) ||
 		     plugs != ndev->plugs)) {
 		vnat_slot_remove(ndev, true);
@@ -133,7 +138,7 @@ static void vnat_slot_update(struct vnat_bus *bus, u32 slot)
 	} else if (ndev) {
 		if (flags & VBUS_SLOT_ALIAS)
 			vproxy_alias_changed(ndev->vdev);
-	} else if (flags & VBUS_SLOT_PRESENT) {
+	} else if (flags & VBUS_SLOT_PRESENT && bus->ejected[slot] != plugs) {
 		vnat_slot_add(bus, slot, plugs);
 	}
 }
@@ -151,6 +156,16 @@ void vnat_slot_work(struct work_struct *work)
 		if (test_and_clear_bit(slot, bus->news))
 			vnat_slot_update(bus, slot);
 	}
+}
+
+/* The user wants to be rid of it; it is not taken again until it was plugged anew. */
+void vnat_slot_eject(struct vproxy_device *vdev)
+{
+	struct vnat_dev *ndev = vdev->priv;
+	struct vnat_bus *bus = ndev->bus;
+
+	set_bit(ndev->slot, bus->ejects);
+	vnat_bus_slot_news(bus, ndev->slot);
 }
 
 /* Take every device off the bus; slot_work does not run any more. */

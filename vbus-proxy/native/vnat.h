@@ -135,7 +135,9 @@ struct vnat_page {
  * @wq: runs @slot_work
  * @slot_work: brings devices in line with what the slots hold
  * @news: slots that it has to look at
+ * @ejects: slots whose device the user wants to be rid of
  * @slots: what we have open in each
+ * @ejected: plug counts of devices the user has ejected, by slot; 0 is none
  * @pages: call pages
  * @queues: event queues
  */
@@ -154,7 +156,9 @@ struct vnat_bus {
 	struct workqueue_struct *wq;
 	struct work_struct slot_work;
 	DECLARE_BITMAP(news, VBUS_NATIVE_MAX_SLOTS);
+	DECLARE_BITMAP(ejects, VBUS_NATIVE_MAX_SLOTS);
 	struct vnat_dev **slots;
+	u32 ejected[VBUS_NATIVE_MAX_SLOTS];
 	struct vnat_page *pages;
 	struct vnat_queue queues[VBUS_NATIVE_MAX_QUEUES];
 };
@@ -205,6 +209,7 @@ void vnat_bus_slot_news(struct vnat_bus *bus, unsigned int slot);
 
 /* slot.c */
 void vnat_slot_work(struct work_struct *work);
+void vnat_slot_eject(struct vproxy_device *vdev);
 void vnat_slots_close(struct vnat_bus *bus, bool gone);
 
 /* call.c */

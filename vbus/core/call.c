@@ -12,20 +12,6 @@
 #include <linux/workqueue.h>
 #include "native_priv.h"
 
-/* Calls sleep, for a grace period too; they take turns only within a page. */
-static struct workqueue_struct *vbus_call_wq;
-
-int vbus_call_init(void)
-{
-	vbus_call_wq = alloc_workqueue("vbus-call", WQ_UNBOUND, 0);
-	return vbus_call_wq ? 0 : -ENOMEM;
-}
-
-void vbus_call_exit(void)
-{
-	destroy_workqueue(vbus_call_wq);
-}
-
 /* Answer @call: @result is 0 or a negative errno. */
 static void vbus_call_answer(struct vbus_call *call, u32 seq, int result,
 			     u64 value)
@@ -74,7 +60,7 @@ void vbus_callp_ring(void *callp)
 	spin_unlock_irqrestore(&cp->lock, flags);
 
 	if (le32_to_cpu(READ_ONCE(mem->slow.seq)) != READ_ONCE(cp->slow_seq))
-		queue_work(vbus_call_wq, &cp->work);
+		queue_work(vbus_wq, &cp->work);
 unlock:
 	rcu_read_unlock();
 }

@@ -28,6 +28,40 @@ static void vbus_conn_put(struct vbus_conn *conn)
 	kref_put(&conn->ref, vbus_conn_release);
 }
 
+/*
+ * The guest no longer objects: ask it now for what the admin wants back.  bus->lock
+ * comes before conn->lock, under which registers are written.
+ */
+static void vbus_conn_hold_work(struct work_struct *work)
+{
+	struct vbus_conn *conn = container_of(work, struct vbus_conn,
+					      hold_work);
+	struct vbus_slot *slot = conn->slot;
+
+	mutex_lock(&conn->bus->lock);
+	if (slot->conn == conn && slot->unplugging && !READ_ONCE(conn->hold))
+		vbus_session_post(slot, VBUS_EVENT_UNPLUG);
+	mutex_unlock(&conn->bus->lock);
+	vbus_conn_put(conn);
+}
+
+/* A write to HOLD, or a reset. */
+int vbus_conn_set_hold(struct vbus_conn *conn, u32 hold)
+{
+	bool released = conn->hold && !hold;
+
+	lockdep_assert_held(&conn->lock);
+	if (hold & ~VBUS_HOLD_IN_USE)
+		return -EINVAL;
+	WRITE_ONCE(conn->hold, hold);
+	if (!released)
+		return 0;
+	kref_get(&conn->ref);
+	if (!queue_work(vbus_wq, &conn->hold_work))
+		vbus_conn_put(conn);
+	return 0;
+}
+
 static struct vbus_conn *vbus_conn_alloc(struct vbus_session *session,
 					 struct vbus_slot *slot)
 {
@@ -40,6 +74,7 @@ static struct vbus_conn *vbus_conn_alloc(struct vbus_session *session,
 
 	kref_init(&conn->ref);
 	mutex_init(&conn->lock);
+	INIT_WORK(&conn->hold_work, vbus_conn_hold_work);
 	conn->bus = session->bus;
 	conn->slot = slot;
 	conn->dev = slot->dev;
@@ -234,6 +269,7 @@ void vbus_conn_reset(struct vbus_conn *conn)
 	for (i = 0; i < conn->info.nr_queues; i++)
 		vbus_queue_detach(&conn->queues[i]);
 	WRITE_ONCE(conn->config_vector, VBUS_NO_VECTOR);
+	vbus_conn_set_hold(conn, 0);
 	conn->accepted = 0;
 	conn->paused = false;
 	WRITE_ONCE(conn->status, 0);

@@ -45,6 +45,7 @@
 #include <linux/mutex.h>
 #include <linux/uidgid.h>
 #include <linux/wait.h>
+#include <linux/workqueue.h>
 #include <uapi/linux/vbus.h>
 #include <uapi/linux/vbus_abi.h>
 #include <vbus/device.h>
@@ -99,7 +100,8 @@ struct vbus_bus {
  * @conn: connection of the session, or NULL
  * @plugs: which plugging of this bus brought @dev
  * @unplugging: the admin removed the link, the guest has not let go yet
- * @refused: and has said that it won't
+ * @unplug_timeout: seconds until that counts as timed out; 0: never
+ * @unplug_end: when that is, in jiffies
  * @alias: shown to the guest, NUL padded
  */
 struct vbus_slot {
@@ -111,7 +113,8 @@ struct vbus_slot {
 	struct vbus_conn *conn;
 	u32 plugs;
 	bool unplugging;
-	bool refused;
+	u32 unplug_timeout;
+	u64 unplug_end;
 	char alias[VBUS_ALIAS_SIZE];
 };
 
@@ -207,6 +210,8 @@ struct vbus_conn_queue {
  * @accepted: register
  * @status: register without NEEDS_RESET; written under @lock
  * @config_vector: register; read without a lock
+ * @hold: register; read without a lock
+ * @hold_work: it was cleared
  * @paused: state was loaded or is being saved: RUNNING but not started
  * @started: model->start was called
  * @broken: bit 0: NEEDS_RESET
@@ -230,6 +235,8 @@ struct vbus_conn {
 	u64 accepted;
 	u32 status;
 	u32 config_vector;
+	u32 hold;
+	struct work_struct hold_work;
 	bool paused;
 	bool started;
 	unsigned long broken;
@@ -264,6 +271,7 @@ static inline struct vbus_slot *to_vbus_slot(struct config_item *item)
 }
 
 /* main.c */
+extern struct workqueue_struct *vbus_wq;
 int vbus_item_pin(struct config_item *item);
 
 /* model.c */
@@ -311,6 +319,7 @@ void vbus_session_requeue(struct vbus_session *session,
 void vbus_conn_disconnect(struct vbus_conn *conn);
 void vbus_conn_reset(struct vbus_conn *conn);
 int vbus_conn_set_status(struct vbus_conn *conn, u32 status);
+int vbus_conn_set_hold(struct vbus_conn *conn, u32 hold);
 int vbus_conn_start(struct vbus_conn *conn);
 void vbus_conn_stop(struct vbus_conn *conn);
 
@@ -361,10 +370,6 @@ int vbus_conn_set_attr(struct vbus_conn *conn,
 /* native.c */
 void vbus_native_news(struct vbus_native *nv, u32 slot, bool renamed);
 void vbus_native_detach(struct vbus_session *session);
-
-/* call.c */
-int vbus_call_init(void);
-void vbus_call_exit(void);
 
 /* ioctl.c */
 long vbus_bus_ioctl(struct vbus_session *session, unsigned int cmd,

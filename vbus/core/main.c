@@ -5,6 +5,9 @@
 #include <linux/module.h>
 #include "core.h"
 
+/* For what a guest starts and what may sleep; unloading waits for it. */
+struct workqueue_struct *vbus_wq;
+
 static const struct config_item_type vbus_root_type = {
 	.ct_owner = THIS_MODULE,
 };
@@ -50,12 +53,12 @@ static int __init vbus_init(void)
 {
 	int ret;
 
-	ret = vbus_call_init();
-	if (ret)
-		return ret;
+	vbus_wq = alloc_workqueue("vbus", WQ_UNBOUND, 0);
+	if (!vbus_wq)
+		return -ENOMEM;
 	ret = vbus_node_init();
 	if (ret)
-		goto err_call;
+		goto err_wq;
 
 	config_group_init(&vbus_subsys.su_group);
 	config_group_init_type_name(&vbus_devices_group, "devices",
@@ -72,8 +75,8 @@ static int __init vbus_init(void)
 
 err_node:
 	vbus_node_exit();
-err_call:
-	vbus_call_exit();
+err_wq:
+	destroy_workqueue(vbus_wq);
 	return ret;
 }
 
@@ -81,7 +84,8 @@ static void __exit vbus_exit(void)
 {
 	configfs_unregister_subsystem(&vbus_subsys);
 	vbus_node_exit();
-	vbus_call_exit();
+	/* What is left in it lets go of its last references. */
+	destroy_workqueue(vbus_wq);
 }
 
 module_init(vbus_init);

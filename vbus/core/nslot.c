@@ -62,7 +62,7 @@ static int vbus_nslot_info(struct vbus_native *nv, struct vbus_nslot *ns,
 		flags |= VBUS_SLOT_PRESENT;
 		if (slot->conn && slot->conn == vbus_nslot_conn(ns)) {
 			flags |= VBUS_SLOT_OPEN;
-			if (slot->unplugging)
+			if (slot->unplugging && !READ_ONCE(slot->conn->hold))
 				flags |= VBUS_SLOT_UNPLUG;
 		}
 		if (test_and_clear_bit(req->slot, nv->renamed))
@@ -184,21 +184,6 @@ static int vbus_nslot_vector(struct vbus_native *nv, struct vbus_nslot *ns,
 	return 0;
 }
 
-/* The admin reads of it in the slot's state, and may wait or use force. */
-static int vbus_nslot_refuse(struct vbus_native *nv, struct vbus_conn *conn)
-{
-	struct vbus_slot *slot = conn->slot;
-	int ret = -EINVAL;
-
-	mutex_lock(&nv->bus->lock);
-	if (slot->conn == conn && slot->unplugging) {
-		slot->refused = true;
-		ret = 0;
-	}
-	mutex_unlock(&nv->bus->lock);
-	return ret;
-}
-
 static int vbus_nslot_do(struct vbus_native *nv, struct vbus_nslot *ns,
 			 struct vbus_request *req)
 {
@@ -208,7 +193,7 @@ static int vbus_nslot_do(struct vbus_native *nv, struct vbus_nslot *ns,
 		return vbus_nslot_info(nv, ns, req);
 	if (req->func == VBUS_FN_OPEN)
 		return vbus_nslot_open(nv, ns, req);
-	if (!conn)
+	if (req->func > VBUS_FN_OPEN && req->func <= VBUS_FN_VECTOR && !conn)
 		return -ENODEV;
 	switch (req->func) {
 	case VBUS_FN_CLOSE:
@@ -221,7 +206,7 @@ static int vbus_nslot_do(struct vbus_native *nv, struct vbus_nslot *ns,
 	case VBUS_FN_VECTOR:
 		return vbus_nslot_vector(nv, ns, conn, req);
 	}
-	return vbus_nslot_refuse(nv, conn);
+	return -EOPNOTSUPP;
 }
 
 /* Context: may sleep. Return: 0 or an errno that the guest is told. */
@@ -232,8 +217,6 @@ int vbus_nslot_request(struct vbus_native *nv, struct vbus_request *req)
 
 	if (req->func == VBUS_FN_SLOW_NOP)
 		return 0;
-	if (req->func < VBUS_FN_SLOW_NOP || req->func > VBUS_FN_REFUSE)
-		return -EOPNOTSUPP;
 	if (req->slot >= VBUS_MAX_SLOTS)
 		return -EINVAL;
 	req->slot = array_index_nospec(req->slot, VBUS_MAX_SLOTS);

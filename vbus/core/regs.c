@@ -106,6 +106,8 @@ static u32 vbus_reg_read(struct vbus_conn *conn, u32 off)
 		return conn->info.config_size;
 	case VBUS_REG_SLOT:
 		return conn->slot->nr;
+	case VBUS_REG_HOLD:
+		return conn->hold;
 	}
 	return 0;
 }
@@ -272,6 +274,8 @@ static int vbus_reg_write(struct vbus_conn *conn, u32 off, u32 value)
 		return 0;
 	case VBUS_REG_STATUS:
 		return vbus_conn_set_status(conn, value);
+	case VBUS_REG_HOLD:
+		return vbus_conn_set_hold(conn, value);
 	case VBUS_REG_CONFIG_VECTOR:
 		ret = vbus_check_vector(conn, value);
 		if (!ret)

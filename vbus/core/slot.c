@@ -8,10 +8,26 @@
  * until the connection closes.  All under bus->lock.
  */
 #include <linux/ctype.h>
+#include <linux/jiffies.h>
 #include <linux/kstrtox.h>
 #include <linux/module.h>
 #include <linux/slab.h>
 #include "core.h"
+
+/* Seconds an unplug may take before the admin reads that it does not. */
+#define VBUS_UNPLUG_TIMEOUT	30
+#define VBUS_UNPLUG_TIMEOUT_MAX	86400
+
+/* How an unplug is getting on. */
+static const char *vbus_slot_waiting(struct vbus_slot *slot)
+{
+	if (slot->conn && READ_ONCE(slot->conn->hold))
+		return "refused";
+	if (slot->unplug_timeout &&
+	    time_after64(get_jiffies_64(), slot->unplug_end))
+		return "timed-out";
+	return "unplugging";
+}
 
 static ssize_t vbus_slot_state_show(struct config_item *item, char *page)
 {
@@ -22,7 +38,7 @@ static ssize_t vbus_slot_state_show(struct config_item *item, char *page)
 	if (!slot->dev)
 		state = "empty";
 	else if (slot->unplugging)
-		state = slot->refused ? "refused" : "unplugging";
+		state = vbus_slot_waiting(slot);
 	else if (slot->conn &&
 		 READ_ONCE(slot->conn->status) & VBUS_STATUS_DRIVER)
 		state = "bound";
@@ -74,9 +90,69 @@ static ssize_t vbus_slot_alias_store(struct config_item *item, const char *page,
 }
 CONFIGFS_ATTR(vbus_slot_, alias);
 
+static ssize_t vbus_slot_unplug_timeout_show(struct config_item *item,
+					     char *page)
+{
+	return sysfs_emit(page, "%u\n",
+			  READ_ONCE(to_vbus_slot(item)->unplug_timeout));
+}
+
+static ssize_t vbus_slot_unplug_timeout_store(struct config_item *item,
+					      const char *page, size_t count)
+{
+	struct vbus_slot *slot = to_vbus_slot(item);
+	u32 value;
+	int ret;
+
+	ret = kstrtou32(page, 10, &value);
+	if (!ret && value > VBUS_UNPLUG_TIMEOUT_MAX)
+		ret = -ERANGE;
+	if (ret) {
+		vbus_slot_err(slot, "unplug_timeout takes seconds, at most %d; 0: never\n",
+			      VBUS_UNPLUG_TIMEOUT_MAX);
+		return ret;
+	}
+	mutex_lock(&slot->bus->lock);
+	WRITE_ONCE(slot->unplug_timeout, value);
+	mutex_unlock(&slot->bus->lock);
+	return count;
+}
+CONFIGFS_ATTR(vbus_slot_, unplug_timeout);
+
+/* Take away what the guest does not give back. */
+static ssize_t vbus_slot_force_store(struct config_item *item, const char *page,
+				     size_t count)
+{
+	struct vbus_slot *slot = to_vbus_slot(item);
+	ssize_t ret = count;
+	bool value;
+	int err;
+
+	err = kstrtobool(page, &value);
+	if (err || !value) {
+		vbus_slot_err(slot, "force takes 1\n");
+		return -EINVAL;
+	}
+	mutex_lock(&slot->bus->lock);
+	if (slot->unplugging) {
+		vbus_conn_disconnect(slot->conn);
+		vbus_session_post(slot, VBUS_EVENT_REMOVED);
+		vbus_slot_detach(slot);
+	} else if (slot->dev) {
+		vbus_slot_err(slot, "%s is plugged: remove the link first\n",
+			      slot->dev->name);
+		ret = -EBUSY;
+	}
+	mutex_unlock(&slot->bus->lock);
+	return ret;
+}
+CONFIGFS_ATTR_WO(vbus_slot_, force);
+
 static struct configfs_attribute *vbus_slot_attrs[] = {
 	&vbus_slot_attr_state,
 	&vbus_slot_attr_alias,
+	&vbus_slot_attr_unplug_timeout,
+	&vbus_slot_attr_force,
 	NULL,
 };
 
@@ -112,7 +188,9 @@ static int vbus_slot_allow_link(struct config_item *src,
 	if (ret)
 		goto unlock;
 	slot->dev = dev;
-	slot->plugs = ++slot->bus->plugs;
+	/* 0 is for no device. */
+	slot->bus->plugs = slot->bus->plugs + 1 ?: 1;
+	slot->plugs = slot->bus->plugs;
 	vbus_session_post(slot, VBUS_EVENT_ADDED);
 unlock:
 	mutex_unlock(&slot->bus->lock);
@@ -139,7 +217,6 @@ void vbus_slot_detach(struct vbus_slot *slot)
 	config_item_put(&dev->item);
 	if (slot->unplugging) {
 		slot->unplugging = false;
-		slot->refused = false;
 		configfs_undepend_item(&slot->item);
 	}
 }
@@ -169,7 +246,10 @@ static void vbus_slot_drop_link(struct config_item *src,
 		goto unlock;
 	}
 	slot->unplugging = true;
-	vbus_session_post(slot, VBUS_EVENT_UNPLUG);
+	slot->unplug_end = get_jiffies_64() + (u64)slot->unplug_timeout * HZ;
+	/* A guest that objects is asked when it no longer does. */
+	if (!READ_ONCE(slot->conn->hold))
+		vbus_session_post(slot, VBUS_EVENT_UNPLUG);
 unlock:
 	mutex_unlock(&slot->bus->lock);
 }
@@ -222,6 +302,7 @@ static struct config_item *vbus_slots_make(struct config_group *group,
 		return ERR_PTR(-ENOMEM);
 	slot->bus = bus;
 	slot->nr = nr;
+	slot->unplug_timeout = VBUS_UNPLUG_TIMEOUT;
 	config_group_get(&bus->group);
 	config_item_init_type_name(&slot->item, name, &vbus_slot_type);
 

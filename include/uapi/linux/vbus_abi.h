@@ -46,8 +46,16 @@
 #define VBUS_REG_CONFIG_GEN	0x30	/* 32: changes whenever config does */
 #define VBUS_REG_CONFIG_SIZE	0x34	/* 32: bytes of config space */
 #define VBUS_REG_SLOT		0x38	/* 32: slot number on this bus */
+#define VBUS_REG_HOLD		0x3c	/* 32 RW: VBUS_HOLD_* */
 #define VBUS_REG_ALIAS		0x40	/* VBUS_ALIAS_SIZE bytes, NUL padded */
 #define VBUS_ALIAS_SIZE		32
+
+/*
+ * VBUS_REG_HOLD: while set, the guest does not want to be asked for the device: an
+ * admin who unplugs it reads "refused", and it is asked when the guest clears
+ * this.  A reset clears it.
+ */
+#define VBUS_HOLD_IN_USE	0x1
 
 /* Class config space; byte granular, layout in vbus_<class>.h. */
 #define VBUS_REG_CONFIG		0x200

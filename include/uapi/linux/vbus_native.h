@@ -163,8 +163,6 @@ struct vbus_call_page {
  * VBUS_FN_WRITE	length bytes of data into the window at arg[0]
  * VBUS_FN_VECTOR	signals of vector arg[0] become event arg[1] & 0xffffffff of queue
  *			arg[1] >> 32; VBUS_NO_VECTOR for the event: nowhere
- * VBUS_FN_REFUSE	the device is in use and won't be given back now.  EINVAL: nobody
- *			has asked for it
  */
 #define VBUS_FN_SLOW_NOP	0x100
 #define VBUS_FN_SLOT		0x101
@@ -173,14 +171,13 @@ struct vbus_call_page {
 #define VBUS_FN_READ		0x104
 #define VBUS_FN_WRITE		0x105
 #define VBUS_FN_VECTOR		0x106
-#define VBUS_FN_REFUSE		0x107
 
 /**
  * struct vbus_slot_info - what VBUS_FN_SLOT tells
  * @flags: VBUS_SLOT_*
  * @class_id: VBUS_CLASS_* of the device, 0 without one
  * @plugs: number that no other plugging of a device into this slot has, as long as
- *	the bus runs
+ *	the bus runs; not 0 if there is a device
  * @reserved: zero
  */
 struct vbus_slot_info {
