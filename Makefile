@@ -66,8 +66,8 @@ check-kunit: ## KUnit suites in UML; SUITE="ring_test ..." for some, QUICK=1 wit
 check-loop: ## host and guest in one UML kernel; TEST="name ..." for some, QUICK=1
 	@+TEST="$(TEST)" QUICK=$(QUICK) tests/check loop
 
-check-vm: ## guests in a real host kernel; TEST="name ..." for some, LONG=1 for full length
-	@+TEST="$(TEST)" LONG=$(LONG) tests/check vm
+check-vm: ## guests in a real host kernel; TEST="name ..." for some, LONG=1 for full length, ATTACH=native
+	@+TEST="$(TEST)" LONG=$(LONG) ATTACH=$(ATTACH) tests/check vm
 
 check-lab: ## stock guests under load for MINUTES=30: is the outer host to be trusted?
 	@tests/vm/prepare

@@ -27,6 +27,17 @@ vm_append="console=ttyS0,115200 loglevel=5 tsc=reliable no_timer_check mitigatio
 vm_append+=" random.trust_cpu=on vbus.agent=ttyS1"
 cfs=/sys/kernel/config/vbus
 
+# ATTACH=pci|native|both: how guests of vbus-vmm reach their buses, unless a script says it
+# itself; DISCOVER=acpi|cmdline: how they learn of native ones. The guest loads the drivers of
+# what it finds by their modaliases, but a word on the command line has none.
+: "${ATTACH:=pci}" "${DISCOVER:=acpi}"
+case $ATTACH in
+pci) vm_fronts="vbus-pci" ;;
+native) vm_fronts="vbus-native" ;;
+*) vm_fronts="vbus-pci vbus-native" ;;
+esac
+[ "$ATTACH" = pci ] || [ "$DISCOVER" = acpi ] || vm_append+=" vbus.load=vbus-native"
+
 # Seconds: a boot whose console says nothing, a boot at all, a command in a guest.
 : "${GUEST_SILENCE:=60}" "${GUEST_BOOT:=180}" "${GUEST_TIMEOUT:=600}"
 
@@ -140,6 +151,16 @@ vm_slot_is()
 
 # --- guests ---------------------------------------------------------------------
 
+# check_pci NAME COMMAND...: check, where the card is a PCI function for sure
+check_pci()
+{
+	if [ "$ATTACH" = pci ]; then
+		check "$@"
+	else
+		skip "$1" "--attach $ATTACH"
+	fi
+}
+
 vm_fault()
 {
 	echo "$(date -u +%FT%TZ) $vm_name: $*" >> "$vm_faults"
@@ -180,7 +201,8 @@ vm_launch_vmm()
 	# VMM_WRAP: a command in front, which has to exec (setpriv, prlimit, strace ...)
 	# shellcheck disable=SC2086
 	exec $VMM_WRAP vbus-vmm --kernel "$VBUS_KERNEL" --initrd "$vm_image" --append "$append" \
-		--cpus 1 --mem 256M --console "file:$console" --serial "unix:$dir/line" "${args[@]}"
+		--cpus 1 --mem 256M --console "file:$console" --serial "unix:$dir/line" \
+		--attach "$ATTACH" --discover "$DISCOVER" "${args[@]}"
 }
 
 vm_launch_qemu()

@@ -62,7 +62,7 @@ rebind_pci()
 	done
 }
 load_start
-check "unbind and bind the PCI function 5 times" rebind_pci 5
+check_pci "unbind and bind the PCI function 5 times" rebind_pci 5
 load_stop
 check "it carries traffic" comes_back
 
@@ -73,7 +73,7 @@ rescan()
 	guest g1 "echo 1 > /sys/bus/pci/devices/$fn/remove && echo 1 > /sys/bus/pci/rescan"
 }
 load_start
-check "remove the function and scan for it again" rescan
+check_pci "remove the function and scan for it again" rescan
 load_stop
 check "it carries traffic" comes_back
 
@@ -85,7 +85,7 @@ reset_fn()
 		echo 1 > /sys/bus/pci/devices/$p/reset &&
 		echo $p > /sys/bus/pci/drivers/vbus-pci/bind'
 }
-check "reset the function" reset_fn
+check_pci "reset the function" reset_fn
 check "it carries traffic" comes_back
 
 # --- modules -----------------------------------------------------------------------
@@ -96,8 +96,8 @@ reload()
 		guest g1 "rmmod vbus_net && modprobe vbus-net" || return
 		card_guest g1 3 || return
 		# All of them now and then.
-		[ $((i % 10)) != 0 ] || guest g1 "rmmod vbus_net vbus_pci vbus_proxy &&
-			modprobe vbus-pci && modprobe vbus-net" || return
+		[ $((i % 10)) != 0 ] || guest g1 "rmmod vbus_net ${vm_fronts//-/_} vbus_proxy &&
+			modprobe -a $vm_fronts && modprobe vbus-net" || return
 		card_guest g1 3 || return
 	done
 }
@@ -137,11 +137,11 @@ power()
 {
 	guest g1 "echo $1 > /sys/bus/pci/slots/$2/power"
 }
-port=$(guest g1 'for s in /sys/bus/pci/slots/*; do
+[ "$ATTACH" != pci ] || port=$(guest g1 'for s in /sys/bus/pci/slots/*; do
 	grep -q 1 $s/adapter && basename $s; done')
-check "the guest switches the slot off" power 0 "$port"
-check "the card is gone there" wait_for 60 guest_lost_card g1 3
-check "and on again" power 1 "$port"
+check_pci "the guest switches the slot off" power 0 "$port"
+check_pci "the card is gone there" wait_for 60 guest_lost_card g1 3
+check_pci "and on again" power 1 "$port"
 check "it carries traffic" comes_back
 
 check "the guest powers off" guest_stop g1

@@ -129,7 +129,7 @@ sees_exits()
 	local n
 	n=$(exits_of guest g1 "lspci -vvv > /dev/null") && echo "$n exits" && [ "$n" -gt 100 ]
 }
-check "config cycles do exit" sees_exits
+check_pci "config cycles do exit" sees_exits
 
 check "the guest powers off, the VMM ends well" guest_stop g1
 check "unplug" unplug vm0 3

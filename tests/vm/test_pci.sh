@@ -5,6 +5,8 @@
 # has written ones and zeroes into every register.
 . "${0%/*}/cards.sh"
 
+# Whatever the other tests are run with: this is about PCI.
+ATTACH=pci
 check "a bus with two slots" bus_make vm0 3 4
 check "a card" net_make web0
 check "a card with more queues" net_make web1 queues=2

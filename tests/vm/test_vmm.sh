@@ -35,6 +35,10 @@ check "--help" eval 'vbus-vmm --help | grep -q -- --bus'
 check "--version" vbus-vmm --version
 check "no kernel" vmm_fails "kernel" vbus-vmm --console none
 check "an unknown option" vmm_fails "frobnicate|usage|help" vbus-vmm --frobnicate
+check "an unknown way to attach" vmm_fails "pci, native, both" "${vmm[@]}" --attach isa
+check "more event queues than there are" vmm_fails "from 1 to 8" "${vmm[@]}" --event-queues 9
+check "more native buses than have interrupts" vmm_fails "there are interrupts for 1" \
+	"${vmm[@]}" --attach native --event-queues 8 --bus vm0 --bus vm1
 check "a kernel that is not there" vmm_fails "No such file" vbus-vmm --kernel /nonexistent --console none
 check "a kernel that is none" vmm_fails "bzImage|kernel image" vbus-vmm --kernel /etc/passwd --console none
 check "no memory" vmm_fails "mem" "${vmm[@]}" --mem 0
