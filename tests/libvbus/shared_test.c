@@ -152,6 +152,30 @@ static void test_power_state(void **state)
 	cfg_put(v, pm + PCI_PM_CTRL, 0, 2);
 	assert_true(dev(v)->open && dev(v)->started);
 	assert_int_equal(dev(v)->opens, 2);
+	/* What has no driver takes nothing when it wakes up. */
+	cfg_put(v, PCI_COMMAND, MEM, 2);
+	cfg_put(v, pm + PCI_PM_CTRL, 3, 2);
+	cfg_put(v, pm + PCI_PM_CTRL, 0, 2);
+	assert_true(v->slots[SLOT].mapped);
+	assert_false(dev(v)->open);
+	/* A driver that was quicker than the power. */
+	cfg_put(v, pm + PCI_PM_CTRL, 3, 2);
+	cfg_put(v, PCI_COMMAND, MEM | MASTER, 2);
+	assert_false(dev(v)->open);
+	cfg_put(v, pm + PCI_PM_CTRL, 0, 2);
+	assert_true(dev(v)->open);
+}
+
+/* Nor is there anything to take before the BAR has a place. */
+static void test_no_address(void **state)
+{
+	struct vmm *v = *state;
+
+	cfg_put(v, PCI_COMMAND, MEM | MASTER, 2);
+	assert_false(dev(v)->open);
+	cfg_put(v, PCI_BASE_ADDRESS_1, BAR_ADDR >> 32, 4);
+	assert_true(dev(v)->open);
+	assert_int_equal(vmm_bells(v, SLOT), CLASS_QUEUES);
 }
 
 static void test_resets(void **state)
@@ -341,6 +365,7 @@ int main(void)
 		T(taken_and_given),
 		T(decoding),
 		T(power_state),
+		T(no_address),
 		T(resets),
 		T(other_front),
 		T(unplug),

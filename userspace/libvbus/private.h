@@ -159,7 +159,8 @@ struct lvb_bell {
  * @mapped: BAR accesses are answered; changes under ctl, read by anybody
  * @dma: the function may touch memory: bus master in D0; likewise
  * @paused: the device was told to pause because it may not; ctl
- * @mastered: bus mastering has been on since the device was opened; ctl
+ * @command: command register as shared.c saw it last; ctl
+ * @wanted: a driver of the guest's uses the function; ctl
  * @told: LVB_TOLD_*: what was logged once already; ctl
  */
 struct lvb_fn {
@@ -180,7 +181,8 @@ struct lvb_fn {
 	atomic_bool mapped;
 	atomic_bool dma;
 	bool paused;
-	bool mastered;
+	uint16_t command;
+	bool wanted;
 	unsigned int told;
 };
 
@@ -305,7 +307,7 @@ int lvb_dev_enter(struct lvb_fn *fn);
 void lvb_dev_leave(struct lvb_fn *fn);
 void lvb_shared_init(struct lvb_fn *fn);
 void lvb_shared_give(struct lvb_fn *fn);
-void lvb_shared_take(struct lvb_fn *fn, bool rise);
+void lvb_shared_take(struct lvb_fn *fn, bool decode);
 bool lvb_shared_stale(struct lvb_fn *fn);
 
 /* ctx.c: devices that the native front had may be shown now */

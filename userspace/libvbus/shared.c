@@ -101,33 +101,36 @@ static void lvb_shared_release(struct lvb_fn *fn)
 	lvb_bar_forget(fn);
 	lvb_msix_forget(fn);
 	fn->paused = false;
-	fn->mastered = false;
-}
-
-static bool lvb_shared_command(const struct lvb_fn *fn, uint16_t bit)
-{
-	return lvb_get16(fn->cfg + PCI_COMMAND) & bit;
 }
 
 /* ctl: before anything is switched on */
 void lvb_shared_give(struct lvb_fn *fn)
 {
-	if (fn->bus->pci != LIBVBUS_PCI_SHARED || fn->dev < 0)
+	uint16_t now = lvb_get16(fn->cfg + PCI_COMMAND);
+	uint16_t fall = fn->command & ~now;
+
+	if (now & PCI_COMMAND_MEMORY && !(fall & PCI_COMMAND_MASTER))
 		return;
-	if (!lvb_shared_command(fn, PCI_COMMAND_MEMORY) ||
-	    (fn->mastered && !lvb_shared_command(fn, PCI_COMMAND_MASTER)))
+	fn->wanted = false;
+	if (fn->bus->pci == LIBVBUS_PCI_SHARED && fn->dev >= 0)
 		lvb_shared_release(fn);
 }
 
-/* ctl: with @rise, decoding or bus mastering has just been switched on */
-void lvb_shared_take(struct lvb_fn *fn, bool rise)
+/* ctl: before the BAR is mapped, if it shall be */
+void lvb_shared_take(struct lvb_fn *fn, bool decode)
 {
+	uint16_t now = lvb_get16(fn->cfg + PCI_COMMAND);
+	uint16_t rise = now & ~fn->command & (PCI_COMMAND_MEMORY | PCI_COMMAND_MASTER);
+
+	fn->command = now;
 	if (fn->bus->pci != LIBVBUS_PCI_SHARED)
 		return;
-	if (fn->dev < 0 && rise)
+	if (rise && now & PCI_COMMAND_MEMORY)
+		fn->wanted = true;
+	/* Decoding may have to wait for an address, or for D0. */
+	if (fn->wanted && decode && fn->dev < 0 &&
+	    (rise || !atomic_load(&fn->mapped)))
 		lvb_shared_claim(fn);
-	if (fn->dev >= 0 && lvb_shared_command(fn, PCI_COMMAND_MASTER))
-		fn->mastered = true;
 }
 
 /* The device that was opened to make @fn is free for whoever wants it. */

@@ -51,7 +51,6 @@ void lvb_fn_apply(struct lvb_fn *fn)
 	bool decode = lvb_cfg_decode(fn);
 	bool irqs = lvb_cfg_irqs(fn);
 	bool dma = lvb_cfg_dma(fn);
-	bool rise = false;
 	uint64_t addr = lvb_cfg_bar(fn);
 
 	if (!irqs)
@@ -60,7 +59,6 @@ void lvb_fn_apply(struct lvb_fn *fn)
 		lvb_bar_unmap(fn);
 	lvb_shared_give(fn);
 	if (dma != atomic_load(&fn->dma)) {
-		rise = dma;
 		/* Before the device is asked: see lvb_bar_status_written(). */
 		atomic_store(&fn->dma, dma);
 		if (dma)
@@ -68,7 +66,7 @@ void lvb_fn_apply(struct lvb_fn *fn)
 		else
 			lvb_fn_pause(fn);
 	}
-	lvb_shared_take(fn, decode && (rise || !atomic_load(&fn->mapped)));
+	lvb_shared_take(fn, decode);
 	if (decode && !atomic_load(&fn->mapped))
 		lvb_bar_map(fn, addr);
 	if (irqs)

@@ -235,8 +235,13 @@ static void mirror_added(void *opaque, uint32_t slot, uint32_t class_id)
 	struct itimerspec patience = { .it_value.tv_sec = INSERT_PATIENCE_S };
 
 	if (!s) {
-		log_error("bus %s slot %u: the guest has slots 0 to %u only; plug the device there, or see --slots",
-			  m->bus->name, slot, m->nr_slots - 1);
+		/* By the native front, if there is one, all slots can be reached. */
+		if (m->bus->native)
+			log_info("bus %s slot %u: no PCI function, these have slots 0 to %u",
+				 m->bus->name, slot, m->nr_slots - 1);
+		else
+			log_error("bus %s slot %u: the guest has slots 0 to %u only; plug the device there, or see --slots",
+				  m->bus->name, slot, m->nr_slots - 1);
 		libvbus_eject(m->bus->lib, slot);
 		return;
 	}
