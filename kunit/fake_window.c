@@ -98,9 +98,6 @@ EXPORT_SYMBOL_GPL(fw_signal);
 
 /* --- calls --- */
 
-/* The errno of a function that isn't there. */
-#define FW_UNKNOWN	38
-
 static int fw_slot_call(struct fw_slot *slot, void *data)
 {
 	struct vbus_slot_info *info = data;
@@ -195,7 +192,7 @@ static int fw_slow_call(struct fake_window *win, struct vbus_call_page *page)
 		slot->route[arg[0]] = arg[1];
 		return 0;
 	}
-	return -FW_UNKNOWN;
+	return -EOPNOTSUPP;
 }
 
 static int fw_fast_call(struct fake_window *win, const struct vbus_call *call)
@@ -206,7 +203,7 @@ static int fw_fast_call(struct fake_window *win, const struct vbus_call *call)
 	if (func == VBUS_FN_NOP)
 		return 0;
 	if (func != VBUS_FN_KICK)
-		return -FW_UNKNOWN;
+		return -EOPNOTSUPP;
 	if (!(slot->flags & VBUS_SLOT_OPEN))
 		return -ENODEV;
 	slot->kicks[le64_to_cpu(call->arg[0]) % FW_QUEUES]++;

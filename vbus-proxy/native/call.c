@@ -53,16 +53,13 @@ static struct vnat_page *vnat_this_page(struct vnat_bus *bus)
 	return &bus->pages[raw_smp_processor_id() % bus->nr_pages];
 }
 
-/*
- * A few numbers differ between architectures; those the ABI speaks of are here.  The
- * one for an unknown function is taken for system calls in a kernel.
- */
+/* A few numbers differ between architectures; those the ABI speaks of are here. */
 static int vnat_errno(u32 result)
 {
 	switch (result) {
 	case 0:
 		return 0;
-	case 38:
+	case 95:
 		return -EOPNOTSUPP;
 	case 116:
 		return -ESTALE;
