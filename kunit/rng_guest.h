@@ -74,7 +74,10 @@ static __maybe_unused int take(struct conn_guest *g)
 static __maybe_unused int ask(struct conn_guest *g, u32 off, u32 len)
 {
 	post(g, off, len);
-	conn_guest_kick(g, 0);
+	/* As a driver does it: only if the host has asked for it. */
+	ioq_north_publish(&g->q[0].north);
+	if (ioq_north_kick_needed(&g->q[0].north))
+		vbus_conn_kick(g->conn, 0);
 	return take(g);
 }
 
