@@ -269,6 +269,7 @@ static void fw_write32(void *priv, u32 off, u32 val)
 	struct fake_window *win = priv;
 	u32 s, *status = &win->regs32[VBUS_NREG_STATUS / 4];
 
+	win->idle += off == VBUS_NREG_IDLE_DOORBELL;
 	if (win->gone || off != VBUS_NREG_STATUS)
 		return;
 	if (val) {

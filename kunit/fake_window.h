@@ -79,6 +79,7 @@ struct fw_slot {
  * @hold: interrupts are counted but not delivered
  * @interrupts: of each queue
  * @calls: slow calls answered
+ * @idle: writes to the doorbell that nobody listens to
  * @stamps: callbacks of all slots
  */
 struct fake_window {
@@ -104,6 +105,7 @@ struct fake_window {
 	bool hold;
 	unsigned int interrupts[VBUS_NATIVE_MAX_QUEUES];
 	unsigned int calls;
+	unsigned int idle;
 	unsigned int stamps;
 };
 

@@ -151,6 +151,49 @@ static void test_slow_deadline(struct kunit *test)
 	fw_stop(win, false);
 }
 
+/* What the diagnostic asks for: what it says it does, once, and nothing else. */
+static void test_measure(struct kunit *test)
+{
+	struct fake_window *win = fw_create(test);
+	struct vproxy_device *vdev;
+	unsigned int calls;
+	u32 seq;
+
+	fw_start(win, 1);
+	fw_plug(win, 0);
+	vdev = win->slots[0].vdev;
+	KUNIT_ASSERT_NOT_NULL(test, vdev);
+	KUNIT_EXPECT_EQ(test, 0, vproxy_ping(vdev));
+
+	calls = win->calls;
+	seq = win->bus->pages[0].fast_seq;
+	KUNIT_EXPECT_EQ(test, 0, vproxy_measure(vdev, VPROXY_MEASURE_IDLE));
+	KUNIT_EXPECT_EQ(test, win->idle, 1U);
+	KUNIT_EXPECT_EQ(test, win->bus->pages[0].fast_seq, seq);
+	KUNIT_EXPECT_EQ(test, 0, vproxy_measure(vdev, VPROXY_MEASURE_CALL));
+	KUNIT_EXPECT_EQ(test, win->bus->pages[0].fast_seq, seq + 1);
+	KUNIT_EXPECT_EQ(test, win->calls, calls);
+	KUNIT_EXPECT_EQ(test, 0,
+			vproxy_measure(vdev, VPROXY_MEASURE_SLOW_CALL));
+	KUNIT_EXPECT_EQ(test, win->calls, calls + 1);
+	KUNIT_EXPECT_EQ(test, -EOPNOTSUPP,
+			vproxy_measure(vdev, VPROXY_MEASURE_SLOW_CALL + 1));
+
+	win->fail_func = VBUS_FN_SLOW_NOP;
+	win->fail_result = EBUSY;
+	KUNIT_EXPECT_EQ(test, -EBUSY,
+			vproxy_measure(vdev, VPROXY_MEASURE_SLOW_CALL));
+	WRITE_ONCE(win->bus->dead, true);
+	KUNIT_EXPECT_EQ(test, -ENODEV,
+			vproxy_measure(vdev, VPROXY_MEASURE_IDLE));
+	KUNIT_EXPECT_EQ(test, -ENODEV,
+			vproxy_measure(vdev, VPROXY_MEASURE_CALL));
+	KUNIT_EXPECT_EQ(test, -ENODEV,
+			vproxy_measure(vdev, VPROXY_MEASURE_SLOW_CALL));
+	KUNIT_EXPECT_EQ(test, win->idle, 1U);
+	fw_stop(win, true);
+}
+
 /* The answer comes while the caller waits. */
 static void answer_work(struct work_struct *work);
 static DECLARE_DELAYED_WORK(answer_later, answer_work);
@@ -338,6 +381,7 @@ static struct kunit_case call_cases[] = {
 	KUNIT_CASE(test_results),
 	KUNIT_CASE(test_fast_deadline),
 	KUNIT_CASE(test_slow_deadline),
+	KUNIT_CASE(test_measure),
 	KUNIT_CASE(test_slow_waits),
 	KUNIT_CASE(test_busy),
 	KUNIT_CASE(test_coalesced),

@@ -137,6 +137,41 @@ bool vproxy_needs_reset(struct vproxy_device *vdev)
 EXPORT_SYMBOL_GPL(vproxy_needs_reset);
 
 /**
+ * vproxy_ping() - read one register, for measurements
+ * @vdev: the device
+ *
+ * Return: 0 or errno, see proxy.h.
+ */
+int vproxy_ping(struct vproxy_device *vdev)
+{
+	u32 magic;
+	int err;
+
+	err = vproxy_read32(vdev->core, VBUS_REG_MAGIC, &magic);
+	if (!err && magic != VBUS_MAGIC)
+		err = -EIO;
+	return err;
+}
+EXPORT_SYMBOL_GPL(vproxy_ping);
+
+/**
+ * vproxy_measure() - have the transport do something useless, for measurements
+ * @vdev: the device
+ * @what: it should do
+ *
+ * Return: 0 or errno, see proxy.h.
+ */
+int vproxy_measure(struct vproxy_device *vdev, enum vproxy_measure what)
+{
+	if (!vdev->ops->measure)
+		return -EOPNOTSUPP;
+	if (READ_ONCE(vdev->core->gone))
+		return -ENODEV;
+	return vdev->ops->measure(vdev, what);
+}
+EXPORT_SYMBOL_GPL(vproxy_measure);
+
+/**
  * vproxy_config_read() - consistent copy of config space
  * @vdev: the device
  * @off: offset in config space

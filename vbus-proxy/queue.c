@@ -81,6 +81,16 @@ bool vproxy_queue_kick(struct vproxy_queue *q)
 EXPORT_SYMBOL_GPL(vproxy_queue_kick);
 
 /**
+ * vproxy_queue_doorbell() - ring the doorbell, whether there is a reason or not
+ * @q: the queue
+ */
+void vproxy_queue_doorbell(struct vproxy_queue *q)
+{
+	q->vdev->ops->kick(q->vdev, q->index);
+}
+EXPORT_SYMBOL_GPL(vproxy_queue_doorbell);
+
+/**
  * vproxy_queue() - queue by number
  * @vdev: the device
  * @index: number

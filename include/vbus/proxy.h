@@ -25,6 +25,20 @@ struct vproxy_device;
 struct vproxy_queue;
 
 /**
+ * enum vproxy_measure - what a transport can do for the sake of its cost alone
+ * @VPROXY_MEASURE_IDLE: write to a doorbell that nobody listens to
+ * @VPROXY_MEASURE_CALL: ask the host for nothing where it answers at once, in the
+ *	way of a doorbell
+ * @VPROXY_MEASURE_SLOW_CALL: the same where it answers later, in the way of a
+ *	register
+ */
+enum vproxy_measure {
+	VPROXY_MEASURE_IDLE,
+	VPROXY_MEASURE_CALL,
+	VPROXY_MEASURE_SLOW_CALL,
+};
+
+/**
  * struct vproxy_transport_ops - how registers, doorbells and signals travel
  * @owner: module of the transport that can't be unloaded while one of its
  *	devices exists; NULL if unloading it unregisters them
@@ -51,6 +65,9 @@ struct vproxy_queue;
  *	may come twice, but none is lost.  -EINVAL: not so many priorities.
  * @eject: the guest lets go of the device, which nobody asked for: unregister it,
  *	some time later, and give it back; optional
+ * @measure: do something useless once, and return when it is done; may be called
+ *	beside any other operation; optional.  -EOPNOTSUPP: has no such thing;
+ *	-ENODEV: the device is gone.
  */
 struct vproxy_transport_ops {
 	struct module *owner;
@@ -67,6 +84,7 @@ struct vproxy_transport_ops {
 	void (*eject)(struct vproxy_device *vdev);
 	int (*get_priority)(struct vproxy_device *vdev);
 	int (*set_priority)(struct vproxy_device *vdev, unsigned int prio);
+	int (*measure)(struct vproxy_device *vdev, enum vproxy_measure what);
 };
 
 #define VPROXY_RESET_TIMEOUT_MS	5000
@@ -286,6 +304,28 @@ bool vproxy_queue_kick(struct vproxy_queue *q);
  */
 void vproxy_queue_set_affinity(struct vproxy_queue *q,
 			       const struct cpumask *mask);
+
+/**
+ * vproxy_queue_doorbell() - ring the doorbell, whether there is a reason or not
+ *
+ * For measurements; others use vproxy_queue_kick().  Context: any.
+ */
+void vproxy_queue_doorbell(struct vproxy_queue *q);
+
+/**
+ * vproxy_ping() - read one register, for measurements
+ *
+ * Return: 0; -ENODEV gone; -EIO that was no register of a device; or what the
+ * transport says.
+ */
+int vproxy_ping(struct vproxy_device *vdev);
+
+/**
+ * vproxy_measure() - have the transport do something useless, for measurements
+ *
+ * Return: 0; -EOPNOTSUPP it has no such thing; -ENODEV gone; or what it says.
+ */
+int vproxy_measure(struct vproxy_device *vdev, enum vproxy_measure what);
 
 /* DMA mapping with the right device: use vdev->dma_dev and dma_map_*(). */
 

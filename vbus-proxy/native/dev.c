@@ -3,8 +3,8 @@
  * Devices: the transport operations of vbus-proxy, made of calls.
  *
  * Registers are reached by slow calls, doorbells are fast calls, and vectors are
- * events of the queue that is as urgent as the device.  All but kick are called
- * under the device's core->lock, which guards its vectors.
+ * events of the queue that is as urgent as the device.  What touches vectors is
+ * called under the device's core->lock, which guards them.
  *
  * There is no vector_affinity: an event queue is shared by many devices, so none of
  * them can say where its interrupt should go.  The admin can, in
@@ -240,6 +240,25 @@ static int vnat_get_priority(struct vproxy_device *vdev)
 	return to_vnat_dev(vdev)->prio;
 }
 
+/* What the bus costs by itself: no slot takes part. */
+static int vnat_measure(struct vproxy_device *vdev, enum vproxy_measure what)
+{
+	struct vnat_bus *bus = to_vnat_dev(vdev)->bus;
+
+	switch (what) {
+	case VPROXY_MEASURE_IDLE:
+		if (READ_ONCE(bus->dead))
+			return -ENODEV;
+		bus->ops->write32(bus->priv, VBUS_NREG_IDLE_DOORBELL, 0);
+		return 0;
+	case VPROXY_MEASURE_CALL:
+		return vnat_bus_fast_nop(bus);
+	case VPROXY_MEASURE_SLOW_CALL:
+		return vnat_slow_simple(bus, VBUS_FN_SLOW_NOP, 0, 0, 0);
+	}
+	return -EOPNOTSUPP;
+}
+
 /*
  * The device would not stop.  Closed it can't reach memory any more; if even that
  * fails, the whole window is reset.
@@ -267,4 +286,5 @@ const struct vproxy_transport_ops vnat_transport = {
 	.get_priority = vnat_get_priority,
 	.set_priority = vnat_set_priority,
 	.eject = vnat_slot_eject,
+	.measure = vnat_measure,
 };
