@@ -147,7 +147,18 @@ static int fake_write(struct vproxy_device *vdev, u32 off, const void *buf,
 
 static void fake_kick(struct vproxy_device *vdev, u32 q)
 {
-	to_fake_dev(vdev)->kicks[q]++;
+	struct fake_dev *fake = to_fake_dev(vdev);
+
+	fake->kicks[q]++;
+	if (fake->kick)
+		fake->kick(fake, q);
+}
+
+static int fake_measure(struct vproxy_device *vdev, enum vproxy_measure what)
+{
+	struct fake_dev *fake = to_fake_dev(vdev);
+
+	return fake->measure ? fake->measure(fake, what) : -EOPNOTSUPP;
 }
 
 static int fake_setup_vectors(struct vproxy_device *vdev, unsigned int want)
@@ -198,6 +209,7 @@ static const struct vproxy_transport_ops fake_ops = {
 	.free_vectors = fake_free_vectors,
 	.vector_affinity = fake_affinity,
 	.quiesce = fake_quiesce,
+	.measure = fake_measure,
 };
 
 /* As an interrupt would come. */

@@ -52,6 +52,8 @@
  * @probe: driver hook; NULL: 0
  * @remove: driver hook
  * @config_changed: driver hook, after counting
+ * @kick: device hook, after counting
+ * @measure: device hook; NULL: -EOPNOTSUPP
  * @probes: probe calls
  * @removes: remove calls
  * @changes: config_changed calls
@@ -89,6 +91,8 @@ struct fake_dev {
 	int (*probe)(struct fake_dev *fake);
 	void (*remove)(struct fake_dev *fake);
 	void (*config_changed)(struct fake_dev *fake);
+	void (*kick)(struct fake_dev *fake, u32 q);
+	int (*measure)(struct fake_dev *fake, enum vproxy_measure what);
 	unsigned int probes;
 	unsigned int removes;
 	atomic_t changes;

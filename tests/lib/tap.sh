@@ -133,6 +133,12 @@ equals()
 	text=$(cat "$1") && [ "$text" = "$2" ] || { echo "reads \"$text\""; return 1; }
 }
 
+# no_autoload MODULE: from here on no alias loads it (/run is this machine's own in UML).
+no_autoload()
+{
+	mkdir -p /run/modprobe.d && echo "blacklist $1" > "/run/modprobe.d/$1.conf"
+}
+
 module_used()
 {
 	[ "$(cat "/sys/module/$1/refcnt")" -gt 0 ]
