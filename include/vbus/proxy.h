@@ -307,6 +307,7 @@ void vproxy_queue_set_affinity(struct vproxy_queue *q,
 
 /**
  * vproxy_queue_doorbell() - ring the doorbell, whether there is a reason or not
+ * @q: the queue
  *
  * For measurements; others use vproxy_queue_kick().  Context: any.
  */
@@ -314,6 +315,7 @@ void vproxy_queue_doorbell(struct vproxy_queue *q);
 
 /**
  * vproxy_ping() - read one register, for measurements
+ * @vdev: the device
  *
  * Return: 0; -ENODEV gone; -EIO that was no register of a device; or what the
  * transport says.
@@ -322,6 +324,8 @@ int vproxy_ping(struct vproxy_device *vdev);
 
 /**
  * vproxy_measure() - have the transport do something useless, for measurements
+ * @vdev: the device
+ * @what: it should do
  *
  * Return: 0; -EOPNOTSUPP it has no such thing; -ENODEV gone; or what it says.
  */

@@ -14,7 +14,12 @@ void print_begin(bool json)
 	first = true;
 	if (json)
 		printf("[");
-	else
+}
+
+/* Not before there is something to go below it. */
+static void print_header(void)
+{
+	if (first)
 		printf("%-10s %-9s %8s %10s %10s %10s %10s %10s %12s\n",
 		       "DEVICE", "WHAT", "COUNT", "MIN ns", "MEDIAN ns",
 		       "P99 ns", "MAX ns", "MEAN ns", "PER SECOND");
@@ -45,6 +50,7 @@ static void print_line(const char *device, const struct diag_kind *kind,
 {
 	char rate[32] = "";
 
+	print_header();
 	printf("%-10s %-9s ", device, kind->name);
 	if (!res->supported) {
 		printf("not supported by this transport\n");
