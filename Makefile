@@ -102,6 +102,11 @@ demo-shell: deps-demo ## the same, but stop where host and guest talk, with a sh
 bench-ring: ## ring layouts compared on two CPUs; JSON=FILE
 	+$(MAKE) -C bench/ring BUILD=$(VBUS_BUILD) run $(if $(JSON),JSON=$(abspath $(JSON)))
 
+bench-boot: ## power-on to a network card that answers: PCI, native, QEMU's virtio; RUNS=5
+	@tests/vm/prepare
+	@tests/vm/run --no-build --timeout $$(($(or $(RUNS),5) * 120 + 300)) \
+		--env RUNS=$(or $(RUNS),5) bench/boot/boot.sh
+
 install: install-modules install-headers install-user ## modules, programs, headers, manuals; PREFIX, DESTDIR
 
 uninstall: uninstall-modules uninstall-headers uninstall-user ## take them away again
@@ -164,4 +169,4 @@ help: ## this list
 .PHONY: install uninstall install-modules install-headers install-user \
 	uninstall-modules uninstall-headers uninstall-user deps-demo demo demo-shell
 .PHONY: all modules user check check-style check-user check-kunit check-loop check-vm check-lab check-long \
-	coverage modules-uml uml-kernel vm-emulator bench-ring deps clean help
+	coverage modules-uml uml-kernel vm-emulator bench-ring bench-boot deps clean help
