@@ -13,6 +13,7 @@
 #include <stdint.h>
 #include <linux/vbus.h>
 #include <linux/vbus_abi.h>
+#include <linux/vbus_native.h>
 
 #define ARRAY_SIZE(a)	(sizeof(a) / sizeof((a)[0]))
 
@@ -23,6 +24,11 @@
 #define NR_QUEUES	2
 #define NR_VECTORS	3
 
+/* The native front that the cases share. */
+#define NATIVE_QUEUES	2
+#define NATIVE_PAGES	2
+#define NATIVE_BUS	7
+
 /* Memory of the guest that exists in all cases. */
 #define GUEST_BASE	0x100000ULL
 #define GUEST_PAGES	16
@@ -31,6 +37,7 @@
 extern const char *bus_path;
 extern int bus_fd;
 extern int dev_fd;
+extern int native_fd;
 extern uint8_t *guest;		/* where we see GUEST_BASE */
 extern int failures;
 
@@ -48,10 +55,15 @@ int reg_read(uint64_t off, void *buf, size_t len);
 int reg_write(uint64_t off, uint64_t value, size_t len);
 uint32_t reg32(uint64_t off);
 
+/* The same for the native window. */
+int native_read(uint64_t off, void *buf, size_t len);
+int native_write(uint64_t off, uint64_t value, size_t len);
+uint32_t native32(uint64_t off);
+
 /*
- * Everything we can see of the kernel's state: registers, saved state, pinned
- * memory, open files. state_mark() remembers it, refused() passes when a call
- * answered as wanted and nothing differs.
+ * Everything we can see of the kernel's state: registers of the device and of the
+ * native window, saved state, pinned memory, open files. state_mark() remembers it,
+ * refused() passes when a call answered as wanted and nothing differs.
  */
 void state_mark(void);
 void refused(int want, int got, const char *fmt, ...)
@@ -81,5 +93,8 @@ void test_bus_late(void);
 void test_dev(void);
 void test_dev_run(void);
 void test_dev_gone(void);
+void test_native(void);
+void test_native_run(void);
+void test_native_gone(void);
 
 #endif /* _VBUS_TESTS_UAPI_H */

@@ -2,9 +2,10 @@
 /*
  * usage: uapi_neg /dev/vbus/BUS
  *
- * What every ioctl of the bus fd and the device fd has in common: the sizes and
- * flags it takes, where its argument lies, and commands that are none. The rest is
- * in uapi_bus.c and uapi_dev.c. uapi.h says what has to be set up.
+ * What every ioctl of the bus fd, the device fd and the native fd has in common:
+ * the sizes and flags it takes, where its argument lies, and commands that are
+ * none. The rest is in uapi_bus.c, uapi_dev.c and uapi_native.c. uapi.h says what
+ * has to be set up.
  */
 #include <fcntl.h>
 #include <stdio.h>
@@ -21,6 +22,22 @@ int dev_fd = -1;
 uint8_t *guest;
 uint8_t *hole;
 
+enum kind {
+	BUS,
+	DEV,
+	NATIVE,
+	NR_KINDS
+};
+
+static const char *const kinds[] = { "bus fd", "device fd", "native fd" };
+
+static int kind_fd(unsigned int kind)
+{
+	const int fds[] = { bus_fd, dev_fd, native_fd };
+
+	return fds[kind];
+}
+
 /*
  * A well-formed argument that gets as far as the handler and either does nothing
  * or is refused there, with another errno than those for form.
@@ -28,30 +45,38 @@ uint8_t *hole;
 static const struct form {
 	const char *name;
 	unsigned long cmd;
-	bool dev;
+	enum kind kind;
 	uint32_t flags;		/* known */
 	uint32_t size;
 	int err;		/* what the handler answers */
 	uint64_t body[3];	/* what follows size and flags */
 } forms[] = {
-	{ "GET_INFO", VBUS_GET_INFO, false, 0, sizeof(struct vbus_info), 0, {} },
-	{ "MEM_ADD", VBUS_MEM_ADD, false, VBUS_MEM_RDONLY,
+	{ "GET_INFO", VBUS_GET_INFO, BUS, 0, sizeof(struct vbus_info), 0, {} },
+	{ "MEM_ADD", VBUS_MEM_ADD, BUS, VBUS_MEM_RDONLY,
 	  sizeof(struct vbus_mem_region), EEXIST, { GUEST_BASE, PAGE, PAGE } },
-	{ "MEM_DEL", VBUS_MEM_DEL, false, 0, sizeof(struct vbus_mem_region),
+	{ "MEM_DEL", VBUS_MEM_DEL, BUS, 0, sizeof(struct vbus_mem_region),
 	  ENOENT, { GUEST_BASE, PAGE, 0 } },
-	{ "OPEN_SLOT", VBUS_OPEN_SLOT, false, 0, sizeof(struct vbus_open_slot),
+	{ "OPEN_SLOT", VBUS_OPEN_SLOT, BUS, 0, sizeof(struct vbus_open_slot),
 	  ENOENT, { SLOT_EMPTY } },
-	{ "SET_IRQ", VBUS_DEV_SET_IRQ, true, 0, sizeof(struct vbus_dev_irq),
+	{ "SET_IRQ", VBUS_DEV_SET_IRQ, DEV, 0, sizeof(struct vbus_dev_irq),
 	  0, { (uint64_t)UINT32_MAX << 32 } },
-	{ "SET_DOORBELL", VBUS_DEV_SET_DOORBELL, true, 0,
+	{ "SET_DOORBELL", VBUS_DEV_SET_DOORBELL, DEV, 0,
 	  sizeof(struct vbus_dev_doorbell), 0, { (uint64_t)UINT32_MAX << 32 } },
-	{ "RESET", VBUS_DEV_RESET, true, 0, sizeof(struct vbus_dev_reset), 0, {} },
-	{ "GET_ATTR", VBUS_DEV_GET_ATTR, true, 0, sizeof(struct vbus_dev_attr),
+	{ "RESET", VBUS_DEV_RESET, DEV, 0, sizeof(struct vbus_dev_reset), 0, {} },
+	{ "GET_ATTR", VBUS_DEV_GET_ATTR, DEV, 0, sizeof(struct vbus_dev_attr),
 	  ENXIO, { VBUS_GROUP_STATS + 1, 0, 0 } },
-	{ "SET_ATTR", VBUS_DEV_SET_ATTR, true, 0, sizeof(struct vbus_dev_attr),
+	{ "SET_ATTR", VBUS_DEV_SET_ATTR, DEV, 0, sizeof(struct vbus_dev_attr),
 	  EPERM, { VBUS_GROUP_INFO, 0, 0 } },
-	{ "HAS_ATTR", VBUS_DEV_HAS_ATTR, true, 0, sizeof(struct vbus_dev_attr),
+	{ "HAS_ATTR", VBUS_DEV_HAS_ATTR, DEV, 0, sizeof(struct vbus_dev_attr),
 	  0, { VBUS_GROUP_INFO, 0, 0 } },
+	{ "OPEN_NATIVE", VBUS_OPEN_NATIVE, BUS, 0, sizeof(struct vbus_open_native),
+	  EBUSY, { 1 | 1ULL << 32, (uint64_t)UINT32_MAX << 32 } },
+	{ "NATIVE_SET_IRQ", VBUS_NATIVE_SET_IRQ, NATIVE, 0,
+	  sizeof(struct vbus_native_fd), 0, { (uint64_t)UINT32_MAX << 32 } },
+	{ "NATIVE_SET_DOORBELL", VBUS_NATIVE_SET_DOORBELL, NATIVE, 0,
+	  sizeof(struct vbus_native_fd), 0, { (uint64_t)UINT32_MAX << 32 } },
+	{ "NATIVE_RESET", VBUS_NATIVE_RESET, NATIVE, 0,
+	  sizeof(struct vbus_native_reset), 0, {} },
 };
 
 /* @end is where the last byte of the argument lies. */
@@ -71,9 +96,10 @@ static void *form_arg(const struct form *f, uint32_t size, uint32_t flags,
 
 static void test_form(const struct form *f)
 {
-	int fd = f->dev ? dev_fd : bus_fd;
+	int fd = kind_fd(f->kind);
 	uint8_t *arg, *end = hole;
 	uint32_t bit;
+	unsigned int i;
 	int got;
 
 	REFUSE(f->err, call(fd, f->cmd, form_arg(f, f->size, 0, end, f->size)),
@@ -119,8 +145,10 @@ static void test_form(const struct form *f)
 	       "%s: known and unknown flags", f->name);
 
 	arg = form_arg(f, f->size, 0, end, f->size);
-	REFUSE(ENOTTY, call(f->dev ? bus_fd : dev_fd, f->cmd, arg),
-	       "%s: on the other kind of fd", f->name);
+	for (i = 0; i < NR_KINDS; i++)
+		if (i != f->kind)
+			REFUSE(ENOTTY, call(kind_fd(i), f->cmd, arg),
+			       "%s: on a %s", f->name, kinds[i]);
 	REFUSE(ENOTTY, call(fd, f->cmd | IOC_IN, arg), "%s: with a direction",
 	       f->name);
 	REFUSE(ENOTTY, call(fd, f->cmd | f->size << _IOC_SIZESHIFT, arg),
@@ -130,8 +158,8 @@ static void test_form(const struct form *f)
 /* All numbers of our range that are not taken, and neighbours of the range. */
 static void test_unknown(void)
 {
+	int got[NR_KINDS] = { -ENOTTY, -ENOTTY, -ENOTTY };
 	unsigned int nr, i;
-	int bus = -ENOTTY, dev = -ENOTTY;
 
 	state_mark();
 	for (nr = 0; nr < 256; nr++) {
@@ -140,15 +168,16 @@ static void test_unknown(void)
 				break;
 		if (i < ARRAY_SIZE(forms))
 			continue;
-		if (bus == -ENOTTY)
-			bus = call(bus_fd, _IO(VBUS_IOC, nr), hole - PAGE);
-		if (dev == -ENOTTY)
-			dev = call(dev_fd, _IO(VBUS_IOC, nr), hole - PAGE);
+		for (i = 0; i < NR_KINDS; i++)
+			if (got[i] == -ENOTTY)
+				got[i] = call(kind_fd(i), _IO(VBUS_IOC, nr), hole - PAGE);
 	}
-	refused(-ENOTTY, bus, "bus fd: each unknown number");
-	refused(-ENOTTY, dev, "device fd: each unknown number");
+	for (i = 0; i < NR_KINDS; i++)
+		refused(-ENOTTY, got[i], "%s: each unknown number", kinds[i]);
 	REFUSE(ENOTTY, call(bus_fd, _IO('w', 0x40), hole - PAGE), "bus fd: another type");
 	REFUSE(ENOTTY, call(dev_fd, _IO('w', 0x50), hole - PAGE), "device fd: another type");
+	REFUSE(ENOTTY, call(native_fd, _IO('w', 0x58), hole - PAGE),
+	       "native fd: another type");
 }
 
 /* @pages that can be used, and then one that can not. */
@@ -179,11 +208,14 @@ int main(int argc, char **argv)
 
 	test_bus();
 	test_dev();
+	test_native();
 	for (i = 0; i < ARRAY_SIZE(forms); i++)
 		test_form(&forms[i]);
 	test_unknown();
 	test_dev_run();
+	test_native_run();
 	test_bus_late();
 	test_dev_gone();
+	test_native_gone();
 	return failures ? 1 : 0;
 }

@@ -12,6 +12,7 @@
 
 #define STATE_WORDS	(0x60 / 4)
 #define QUEUE_WORDS	(VBUS_REG_QUEUE_STRIDE / 4)
+#define NATIVE_WORDS	(0x20 / 4)
 
 struct state {
 	long pinned;
@@ -21,6 +22,9 @@ struct state {
 	struct vbus_state_device device;
 	int device_ret;
 	uint32_t run;
+	uint32_t native[NATIVE_WORDS];
+	uint64_t native_queues[NATIVE_QUEUES];
+	uint64_t native_pages[NATIVE_PAGES];
 };
 
 static struct state marked;
@@ -112,6 +116,18 @@ static int open_files(void)
 	return n;
 }
 
+static void state_take_native(struct state *s)
+{
+	unsigned int i;
+
+	for (i = 0; i < NATIVE_WORDS; i++)
+		s->native[i] = native32(4 * i);
+	for (i = 0; i < NATIVE_QUEUES; i++)
+		native_read(VBUS_NREG_QUEUE(i), &s->native_queues[i], 8);
+	for (i = 0; i < NATIVE_PAGES; i++)
+		native_read(VBUS_NREG_PAGE(i), &s->native_pages[i], 8);
+}
+
 static void state_take(struct state *s)
 {
 	uint64_t len = sizeof(s->device);
@@ -120,6 +136,8 @@ static void state_take(struct state *s)
 	memset(s, 0, sizeof(*s));
 	s->pinned = pinned();
 	s->files = open_files();
+	if (native_fd >= 0)
+		state_take_native(s);
 	if (dev_fd < 0)
 		return;
 	for (i = 0; i < STATE_WORDS; i++)
@@ -158,7 +176,7 @@ void refused(int want, int got, const char *fmt, ...)
 		snprintf(why, sizeof(why), "%d files, now %d", marked.files,
 			 now.files);
 	else if (memcmp(&now, &marked, sizeof(now)))
-		snprintf(why, sizeof(why), "the device's state changed");
+		snprintf(why, sizeof(why), "registers or saved state changed");
 	result(!why[0], why, "%s: %s", name,
 	       want < 0 ? strerrorname_np(-want) : "no change");
 }
