@@ -14,7 +14,7 @@
 #include <sys/ioctl.h>
 #include <sys/stat.h>
 #include <unistd.h>
-#include "guest.h"
+#include "native_guest.h"
 #include "tap.h"
 
 #define CFS	"/sys/kernel/config/vbus/"
@@ -27,6 +27,7 @@
 #define FAULTS_MAX	2000
 
 static struct guest g;
+static struct native front;
 static int fail_fd;
 static int event_fd;
 
@@ -315,6 +316,220 @@ static const struct step device_steps[] = {
 static const struct step start_step =
 	STEP("device started", start_device, prepare_start);
 
+static int open_native(void)
+{
+	front.fd = native_open_fd(&g, VBUS_NATIVE_MAX_QUEUES,
+			      VBUS_NATIVE_MAX_PAGES, 0);
+	return front.fd < 0 ? -1 : 0;
+}
+
+static void close_native(void)
+{
+	close(front.fd);
+}
+
+static int native_fd(unsigned long cmd, int fd)
+{
+	struct vbus_native_fd bind = { .size = sizeof(bind), .index = 1, .fd = fd };
+
+	return ioctl(front.fd, cmd, &bind);
+}
+
+static int native_irq_bound(void)
+{
+	return native_fd(VBUS_NATIVE_SET_IRQ, event_fd);
+}
+
+static void native_irq_undo(void)
+{
+	if (native_fd(VBUS_NATIVE_SET_IRQ, -1))
+		perror("undo");
+}
+
+static int native_bell_bound(void)
+{
+	return native_fd(VBUS_NATIVE_SET_DOORBELL, event_fd);
+}
+
+static void native_bell_undo(void)
+{
+	if (native_fd(VBUS_NATIVE_SET_DOORBELL, -1))
+		perror("undo");
+}
+
+static int native_read(void)
+{
+	u32 value;
+
+	return pread(front.fd, &value, sizeof(value), VBUS_NREG_MAGIC) ==
+	       sizeof(value) ? 0 : -1;
+}
+
+static int native_started(void)
+{
+	return native_start(&front);
+}
+
+static void native_stop(void)
+{
+	struct vbus_native_reset reset = { .size = sizeof(reset) };
+
+	if (ioctl(front.fd, VBUS_NATIVE_RESET, &reset))
+		perror("undo");
+}
+
+static int native_nop(void)
+{
+	return native_fast(&front, 0, VBUS_FN_NOP, 0, 0);
+}
+
+static const struct step native_steps[] = {
+	STEP("event queue's irq bound", native_irq_bound, native_irq_undo),
+	STEP("call page's doorbell bound", native_bell_bound, native_bell_undo),
+	STEP("native window read", native_read, nothing),
+	STEP("native front started", native_started, native_stop),
+};
+
+static const struct step fast_step = STEP("fast call", native_nop, nothing);
+
+/*
+ * Slow calls run in a worker, out of reach of fail-nth. There is one CPU and little
+ * else goes on, so whoever asks for the n-th 16 bytes from here on will do. The
+ * files stay open: opening them needs memory, too.
+ */
+#define FAILSLAB	"/sys/kernel/debug/failslab/"
+
+static int slab_space = -1, slab_times = -1, slab_probability = -1;
+
+static bool slab_open(void)
+{
+	const int flags = O_WRONLY | O_CLOEXEC;
+
+	slab_space = open(FAILSLAB "space", flags);
+	slab_times = open(FAILSLAB "times", flags);
+	slab_probability = open(FAILSLAB "probability", flags);
+	return slab_space >= 0 && slab_times >= 0 && slab_probability >= 0;
+}
+
+static void slab_put(int fd, unsigned int value)
+{
+	char text[16];
+	int len = snprintf(text, sizeof(text), "%u", value);
+
+	if (write(fd, text, len) != len)
+		perror("failslab");
+}
+
+static void slab_arm(unsigned int nth)
+{
+	slab_put(slab_space, nth * 16);
+	slab_put(slab_times, 1);
+	slab_put(slab_probability, 100);
+}
+
+/* Has one failed? */
+static bool slab_disarm(void)
+{
+	char text[16] = "";
+	int fd;
+
+	slab_put(slab_probability, 0);
+	fd = open(FAILSLAB "times", O_RDONLY | O_CLOEXEC);
+	if (read(fd, text, sizeof(text) - 1) < 0)
+		perror("failslab");
+	close(fd);
+	return atoi(text) == 0;
+}
+
+static u32 plugs;
+
+static int call_open(void)
+{
+	return native_slow(&front, VBUS_FN_OPEN, 0, plugs, 0, NULL, 0);
+}
+
+static void call_close(void)
+{
+	if (native_slow(&front, VBUS_FN_CLOSE, 0, 0, 0, NULL, 0))
+		printf("# close failed\n");
+}
+
+static int call_enable(void)
+{
+	return native_set_reg32(&front, 0, VBUS_REG_QUEUE(0) + VBUS_QREG_ENABLE, 1);
+}
+
+static void call_prepare(void)
+{
+	u32 base = VBUS_REG_QUEUE(0);
+
+	if (native_set_reg32(&front, 0, VBUS_REG_STATUS, 0) ||
+	    native_set_reg32(&front, 0, VBUS_REG_STATUS, 1) ||
+	    native_set_reg32(&front, 0, VBUS_REG_STATUS, 3) ||
+	    native_set_reg32(&front, 0, base + VBUS_QREG_SIZE, 64) ||
+	    native_set_reg64(&front, 0, base + VBUS_QREG_RING, GUEST_ADDR))
+		printf("# prepare failed\n");
+}
+
+static int call_run(void)
+{
+	return native_set_reg32(&front, 0, VBUS_REG_STATUS, 7);
+}
+
+static void call_prepare_run(void)
+{
+	call_prepare();
+	if (call_enable())
+		printf("# enable failed\n");
+}
+
+/* The results are what the guest is told: errnos, or -1 for no answer. */
+static const struct step call_steps[] = {
+	STEP("call: open", call_open, call_close),
+	STEP("call: enable a queue", call_enable, call_prepare),
+	STEP("call: start the device", call_run, call_prepare_run),
+};
+
+static void try_call(const struct step *step)
+{
+	unsigned int nth, failed = 0, absorbed = 0;
+	bool fired;
+	int ret;
+
+	for (nth = 1; nth < FAULTS_MAX; nth++) {
+		slab_arm(nth);
+		ret = step->run();
+		fired = slab_disarm();
+		if (!ret)
+			step->undo();
+		if (!fired || (ret && ret != ENOMEM))
+			break;
+		if (ret)
+			failed++;
+		else
+			absorbed++;
+	}
+	errno = ret;
+	tap_result(!fired && !ret, step->name);
+	printf("# %s: %u failures, %u absorbed\n", step->name, failed, absorbed);
+}
+
+static void try_calls(void)
+{
+	struct vbus_slot_info info;
+
+	need(slab_open(), "means to let a worker's allocation fail");
+	need(!native_info(&front, 0, &info) && info.plugs, "ask what is in the slot");
+	plugs = info.plugs;
+	try_call(&call_steps[0]);
+	need(!call_open(), "open it for good");
+	call_prepare();
+	try_call(&call_steps[1]);
+	call_prepare_run();
+	try_call(&call_steps[2]);
+	call_close();
+}
+
 static void try_steps(const struct step *steps, size_t nr)
 {
 	size_t i;
@@ -323,10 +538,23 @@ static void try_steps(const struct step *steps, size_t nr)
 		try_step(&steps[i]);
 }
 
+static void try_native(void)
+{
+	static const struct step open_step =
+		STEP("native front opened", open_native, close_native);
+
+	try_step(&open_step);
+	need(!native_open(&front, &g), "open a native front");
+	try_steps(native_steps, ARRAY_SIZE(native_steps));
+	need(!native_start(&front), "start it for good");
+	try_step(&fast_step);
+	try_calls();
+	native_close(&front);
+}
+
 int main(void)
 {
 	struct guest_queue q;
-	int n;
 
 	fail_fd = open("/proc/thread-self/fail-nth", O_RDWR | O_CLOEXEC);
 	if (fail_fd < 0) {
@@ -342,8 +570,9 @@ int main(void)
 	need(!symlink(DEV, LINK) && !guest_open(&g, "vmf"),
 	     "plug it and open the bus");
 	try_steps(vmm_steps, ARRAY_SIZE(vmm_steps));
-	need(!guest_add_memory(&g) && !guest_open_slot(&g, 0),
-	     "add memory and open the slot");
+	need(!guest_add_memory(&g), "add memory");
+	try_native();
+	need(!guest_open_slot(&g, 0), "open the slot");
 	need(!guest_negotiate(&g, 0), "negotiate");
 	disable_queue();
 	try_steps(device_steps, ARRAY_SIZE(device_steps));
@@ -354,8 +583,7 @@ int main(void)
 	need(!guest_write32(&g, VBUS_REG_STATUS, 0) && !guest_negotiate(&g, 0) &&
 	     !guest_queue_setup(&g, &q, 0, 64, 0) && !guest_run(&g),
 	     "start for good");
-	n = guest_transfer(&q, 1000);
-	check(!n, "1,000 chains");
+	check(!guest_transfer(&q, 1000), "1,000 chains");
 	guest_queue_free(&q);
 	guest_close(&g);
 	check(!unlink(LINK) && !rmdir(SLOT) && !rmdir(BUS) && !rmdir(DEV),
