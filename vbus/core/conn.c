@@ -215,6 +215,9 @@ void vbus_conn_close(struct vbus_conn *conn)
 		}
 	}
 	mutex_unlock(&conn->bus->lock);
+	/* It has nothing left to do, and must not hold up what follows. */
+	if (cancel_work_sync(&conn->hold_work))
+		vbus_conn_put(conn);
 	vbus_conn_put(conn);
 }
 EXPORT_SYMBOL_GPL(vbus_conn_close);
