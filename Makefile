@@ -15,7 +15,7 @@ DEPS_DEMO := build-essential linux-headers-amd64 kmod python3 perl bison flex xz
 	liburcu-dev libseccomp-dev acpica-tools busybox-static cpio \
 	iproute2 iputils-ping iperf3 ethtool pciutils socat procps util-linux
 DEPS := $(DEPS_DEMO) linux-source-6.1 bc libelf-dev libssl-dev sparse cppcheck \
-	libcmocka-dev git
+	libcmocka-dev git udev
 
 # Where "make install" puts things, for the kernel that KDIR belongs to.
 PREFIX ?= /usr/local
@@ -107,7 +107,7 @@ bench-boot: ## power-on to a network card that answers: PCI, native, QEMU's virt
 	@tests/vm/run --no-build --timeout $$(($(or $(RUNS),5) * 120 + 300)) \
 		--env RUNS=$(or $(RUNS),5) bench/boot/boot.sh
 
-install: install-modules install-headers install-user ## modules, programs, headers, manuals; PREFIX, DESTDIR
+install: install-modules install-headers install-user ## modules, programs, headers, manuals, udev rules; PREFIX, DESTDIR
 
 uninstall: uninstall-modules uninstall-headers uninstall-user ## take them away again
 
