@@ -57,8 +57,9 @@ struct vbus_info {
  * (other than a memfd or a file on tmpfs or hugetlbfs), unless VBUS_MEM_RDONLY.
  * The last page may end at 2^64.
  * VBUS_MEM_DEL takes exactly a region that was added: ENOENT: no such region;
- * EBUSY: an enabled queue's ring lies in it, or it is being removed.  It waits for models to finish
- * what they have under way; EINTR leaves the region in place.
+ * EBUSY: an enabled queue's ring lies in it, or a page of a native front that runs,
+ * or it is being removed.  It waits for models to finish what they have under way;
+ * EINTR leaves the region in place.
  */
 struct vbus_mem_region {
 	__u32 size;
@@ -134,7 +135,7 @@ struct vbus_event {
 
 #define VBUS_EVENT_ADDED	1	/* a device can be opened */
 #define VBUS_EVENT_UNPLUG	2	/* let go: ask the guest, then close the fd */
-#define VBUS_EVENT_REMOVED	3	/* a device that was not open is gone */
+#define VBUS_EVENT_REMOVED	3	/* a device is gone: not open, or by force */
 #define VBUS_EVENT_CHANGED	4	/* alias changed */
 
 /**
