@@ -70,6 +70,9 @@ static void test_regs(void)
 		{ "offered features", VBUS_REG_FEATURES, 1, 4, EINVAL },
 		{ "number of queues", VBUS_REG_NR_QUEUES, 1, 4, EINVAL },
 		{ "slot", VBUS_REG_SLOT, 1, 4, EINVAL },
+		{ "unknown hold", VBUS_REG_HOLD, 2, 4, EINVAL },
+		{ "hold and unknown", VBUS_REG_HOLD, 1U << 31 | 1, 4, EINVAL },
+		{ "64 bits of slot and hold", VBUS_REG_SLOT, 1, 8, EINVAL },
 		{ "alias", VBUS_REG_ALIAS, 1, 4, EINVAL },
 		{ "config space", VBUS_REG_CONFIG, 1, 4, EINVAL },
 		{ "a hole", 0x100, 1, 4, EINVAL },
@@ -129,6 +132,10 @@ static void test_regs(void)
 	       !memcmp(buf, "front\0", 7), "reads otherwise", "alias register");
 	result(reg32(0x100) == 0 && reg32(Q(NR_QUEUES, SIZE_MAX)) == 0 &&
 	       reg32(VBUS_REG_DOORBELL(0)) == 0, "not zero", "holes read as zero");
+	WORKS(reg_write(VBUS_REG_HOLD, VBUS_HOLD_IN_USE, 4), "hold");
+	result(reg32(VBUS_REG_HOLD) == VBUS_HOLD_IN_USE, "it does not", "hold reads back");
+	WORKS(reset(), "RESET of a device on hold");
+	result(reg32(VBUS_REG_HOLD) == 0, "it is still set", "a reset clears hold");
 	/* A doorbell of a queue that does not run, or is not there, is no error. */
 	REFUSE(0, reg_write(VBUS_REG_DOORBELL(0), 1, 4) - 4, "doorbell at rest");
 	REFUSE(0, reg_write(VBUS_REG_DOORBELL(255), 1, 4) - 4, "doorbell of no queue");
