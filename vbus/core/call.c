@@ -60,7 +60,7 @@ void vbus_callp_ring(void *callp)
 	spin_unlock_irqrestore(&cp->lock, flags);
 
 	if (le32_to_cpu(READ_ONCE(mem->slow.seq)) != READ_ONCE(cp->slow_seq))
-		queue_work(vbus_wq, &cp->work);
+		queue_work(cp->native->wq, &cp->work);
 unlock:
 	rcu_read_unlock();
 }

@@ -11,6 +11,18 @@
 #include <linux/slab.h>
 #include "native_priv.h"
 
+/* Most slow calls of one front at once, on a NUMA node: each takes a thread. */
+#define VBUS_NATIVE_CALLS	64
+
+static void vbus_native_free(struct vbus_native *nv)
+{
+	if (nv->wq)
+		destroy_workqueue(nv->wq);
+	kvfree(nv->slots);
+	kvfree(nv->pages);
+	kfree(nv);
+}
+
 static void vbus_native_release(struct kref *ref)
 {
 	struct vbus_native *nv = container_of(ref, struct vbus_native, ref);
@@ -22,9 +34,7 @@ static void vbus_native_release(struct kref *ref)
 		mutex_destroy(&nv->slots[i].lock);
 	mutex_destroy(&nv->lock);
 	vbus_bus_put(nv->bus);
-	kvfree(nv->slots);
-	kvfree(nv->pages);
-	kfree(nv);
+	vbus_native_free(nv);
 }
 
 static void vbus_native_put(struct vbus_native *nv)
@@ -45,10 +55,10 @@ static struct vbus_native *vbus_native_alloc(struct vbus_session *session,
 	nv->pages = kvcalloc(nr_pages, sizeof(*nv->pages), GFP_KERNEL_ACCOUNT);
 	nv->slots = kvcalloc(VBUS_MAX_SLOTS, sizeof(*nv->slots),
 			     GFP_KERNEL_ACCOUNT);
-	if (!nv->pages || !nv->slots) {
-		kvfree(nv->slots);
-		kvfree(nv->pages);
-		kfree(nv);
+	nv->wq = alloc_workqueue("vbus-%s", WQ_UNBOUND, VBUS_NATIVE_CALLS,
+				 vbus_bus_name(session->bus));
+	if (!nv->pages || !nv->slots || !nv->wq) {
+		vbus_native_free(nv);
 		return NULL;
 	}
 	kref_init(&nv->ref);

@@ -100,6 +100,8 @@ struct vbus_nslot {
  * @status: VBUS_NREG_STATUS
  * @nr_queues: event queues
  * @nr_pages: call pages
+ * @wq: runs slow calls; of its own, so that a guest that makes many holds up nobody
+ *	else's
  * @queues: the queues
  * @pages: the pages
  * @slots: VBUS_MAX_SLOTS of them
@@ -115,6 +117,7 @@ struct vbus_native {
 	u32 status;
 	u32 nr_queues;
 	u32 nr_pages;
+	struct workqueue_struct *wq;
 	struct vbus_evq queues[VBUS_NATIVE_MAX_QUEUES];
 	struct vbus_callp *pages;
 	struct vbus_nslot *slots;
