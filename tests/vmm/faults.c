@@ -319,7 +319,7 @@ static const struct step start_step =
 static int open_native(void)
 {
 	front.fd = native_open_fd(&g, VBUS_NATIVE_MAX_QUEUES,
-			      VBUS_NATIVE_MAX_PAGES, 0);
+				  VBUS_NATIVE_MAX_PAGES, 0);
 	return front.fd < 0 ? -1 : 0;
 }
 
