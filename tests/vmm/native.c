@@ -380,7 +380,8 @@ static bool transfer(struct ioq_north *north, u32 queue, u32 event)
 	    native_fast(&n, 0, VBUS_FN_KICK, SLOT, 0))
 		return false;
 	for (patience = 10000; patience; patience--) {
-		if (native_event(&n, queue, event))
+		if (native_announced(&n, queue, event) &&
+		    native_event(&n, queue, event))
 			break;
 		usleep(1000);
 	}
@@ -411,10 +412,10 @@ static void test_device_run(struct ioq_north *north)
 	native_idle(&n, 0);
 	native_irq(&n, 0);
 	check(transfer(north, 0, VBUS_EVENT_FREE), "data, and a signal as event");
-	check(native_irq(&n, 0), "with an interrupt");
+	check(native_irq_comes(&n, 0), "with an interrupt");
 	for (i = 0; i < ARRAY_SIZE(ids); i++) {
 		ok = ok && route(1, 2, ids[i]) && native_idle(&n, 2) &&
-		     transfer(north, 2, ids[i]) && native_irq(&n, 2);
+		     transfer(north, 2, ids[i]) && native_irq_comes(&n, 2);
 	}
 	check(ok, "any event of another queue will do, live");
 	check(route(1, 1, VBUS_NO_VECTOR) && native_idle(&n, 2), "to nowhere");

@@ -124,6 +124,19 @@ bool native_irq(struct native *n, u32 queue)
 	return read(n->irq[queue], &count, sizeof(count)) == sizeof(count);
 }
 
+bool native_irq_comes(struct native *n, u32 queue)
+{
+	struct pollfd p = { .fd = n->irq[queue], .events = POLLIN };
+
+	return poll(&p, 1, PATIENCE_MS) == 1 && native_irq(n, queue);
+}
+
+bool native_announced(struct native *n, u32 queue, u32 event)
+{
+	return __atomic_load_n(&native_queue(n, queue)->select, __ATOMIC_SEQ_CST) &
+	       1ULL << (event / 64);
+}
+
 /* The other events of the word stay pending, and selected. */
 bool native_event(struct native *n, u32 queue, u32 event)
 {

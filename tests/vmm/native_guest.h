@@ -49,6 +49,10 @@ struct vbus_call_page *native_page(struct native *n, u32 i);
 
 /* Take the interrupt of a queue, if it is there. */
 bool native_irq(struct native *n, u32 queue);
+/* The same, waiting for it. */
+bool native_irq_comes(struct native *n, u32 queue);
+/* Is an event of that word announced? Looking does not keep interrupts away. */
+bool native_announced(struct native *n, u32 queue, u32 event);
 /* Take an event, if it is pending, as a guest does; the queue stays busy. */
 bool native_event(struct native *n, u32 queue, u32 event);
 /* Let interrupts in again: false, if there is something to look at first. */
