@@ -88,9 +88,8 @@ static int vnat_write(struct vproxy_device *vdev, u32 off, const void *buf,
  * A doorbell that gets no answer in time is rung again later: what the driver has
  * put into the queue would otherwise wait for ever.
  */
-static void vnat_kick(struct vproxy_device *vdev, u32 q)
+static void vnat_dev_kick(struct vnat_dev *ndev, u32 q)
 {
-	struct vnat_dev *ndev = to_vnat_dev(vdev);
 	int err;
 
 	err = vnat_fast_call(ndev->bus, VBUS_FN_KICK, ndev->slot, q);
@@ -101,7 +100,15 @@ static void vnat_kick(struct vproxy_device *vdev, u32 q)
 	}
 }
 
-/* While a page is not answered, calls through it fail without waiting. */
+static void vnat_kick(struct vproxy_device *vdev, u32 q)
+{
+	vnat_dev_kick(to_vnat_dev(vdev), q);
+}
+
+/*
+ * While a page is not answered, calls through it fail without waiting.  The device
+ * of the guest bus may be freed already.
+ */
 void vnat_retry_work(struct work_struct *work)
 {
 	struct vnat_dev *ndev = container_of(to_delayed_work(work),
@@ -110,7 +117,7 @@ void vnat_retry_work(struct work_struct *work)
 
 	for_each_set_bit(q, ndev->missed, VBUS_MAX_QUEUES)
 		if (test_and_clear_bit(q, ndev->missed))
-			vnat_kick(ndev->vdev, q);
+			vnat_dev_kick(ndev, q);
 }
 
 /* Tell the device side where the signals of a vector go. */
