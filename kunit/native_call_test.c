@@ -377,6 +377,37 @@ static void test_not_running(struct kunit *test)
 	vnat_bus_destroy(bus);
 }
 
+/* Who waits when the window goes is let go, not left to the deadline. */
+static int caller_err;
+
+static void caller_fn(struct work_struct *work)
+{
+	caller_err = slow_nop(answer_win);
+}
+
+static DECLARE_WORK(caller, caller_fn);
+
+static void test_gone_lets_go(struct kunit *test)
+{
+	struct fake_window *win = fw_create(test);
+	struct vnat_bus *bus;
+
+	fw_start(win, 1);
+	bus = win->bus;
+	answer_win = win;
+	win->mute_slow = true;
+	/* The window still reads as if it was there, so a deadline would show. */
+	vnat_slow_deadline_ms = 5000;
+	schedule_work(&caller);
+	while (!READ_ONCE(bus->pages[0].mem->slow.seq))
+		schedule_timeout_uninterruptible(1);
+	vnat_bus_stop(bus, true);
+	flush_work(&caller);
+	KUNIT_EXPECT_EQ(test, caller_err, -ENODEV);
+	win->bus = NULL;
+	vnat_bus_destroy(bus);
+}
+
 static struct kunit_case call_cases[] = {
 	KUNIT_CASE(test_results),
 	KUNIT_CASE(test_fast_deadline),
@@ -388,6 +419,7 @@ static struct kunit_case call_cases[] = {
 	KUNIT_CASE(test_urgent_first),
 	KUNIT_CASE(test_hostile_queue),
 	KUNIT_CASE(test_not_running),
+	KUNIT_CASE(test_gone_lets_go),
 	{}
 };
 

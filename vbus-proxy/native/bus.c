@@ -298,10 +298,11 @@ EXPORT_SYMBOL_GPL(vnat_bus_start);
  */
 void vnat_bus_stop(struct vnat_bus *bus, bool gone)
 {
-	if (gone)
-		WRITE_ONCE(bus->dead, true);
 	/* The slots are ours: work that is queued late looks first. */
 	WRITE_ONCE(bus->stopping, true);
+	/* Who waits for an answer would do so up to the deadline, and we for him. */
+	if (gone)
+		vnat_bus_set_dead(bus);
 	cancel_work_sync(&bus->slot_work);
 	vnat_slots_close(bus, gone);
 	if (!gone && !vnat_bus_reset(bus))
