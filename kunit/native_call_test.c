@@ -377,6 +377,28 @@ static void test_not_running(struct kunit *test)
 	vnat_bus_destroy(bus);
 }
 
+/* What the user wants to be rid of was replaced before anybody looked. */
+static void test_late_eject(struct kunit *test)
+{
+	struct fake_window *win = fw_create(test);
+	struct fw_slot *slot = &win->slots[0];
+	struct vproxy_device *vdev;
+
+	fw_start(win, 1);
+	fw_plug(win, 0);
+	vdev = slot->vdev;
+	KUNIT_ASSERT_NOT_NULL(test, vdev);
+	fw_fill(win, 0);
+	vdev->ops->eject(vdev);
+	flush_workqueue(win->bus->wq);
+	KUNIT_EXPECT_EQ(test, slot->removes, 1);
+	KUNIT_EXPECT_EQ(test, slot->probes, 2);
+	KUNIT_EXPECT_NOT_NULL(test, slot->vdev);
+	fw_news(win, 0);
+	KUNIT_EXPECT_EQ(test, slot->removes, 1);
+	fw_stop(win, false);
+}
+
 /* Who waits when the window goes is let go, not left to the deadline. */
 static int caller_err;
 
@@ -419,6 +441,7 @@ static struct kunit_case call_cases[] = {
 	KUNIT_CASE(test_urgent_first),
 	KUNIT_CASE(test_hostile_queue),
 	KUNIT_CASE(test_not_running),
+	KUNIT_CASE(test_late_eject),
 	KUNIT_CASE(test_gone_lets_go),
 	{}
 };

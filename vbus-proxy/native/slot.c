@@ -106,7 +106,7 @@ static void vnat_slot_update(struct vnat_bus *bus, u32 slot)
 		.in = &info,
 		.in_len = sizeof(info),
 	};
-	u32 flags, plugs;
+	u32 flags, plugs, ejected;
 	int err;
 
 	err = vnat_slow_call(bus, &req);
@@ -122,23 +122,21 @@ static void vnat_slot_update(struct vnat_bus *bus, u32 slot)
 	}
 	flags = le32_to_cpu(info.flags);
 	plugs = le32_to_cpu(info.plugs);
-	if (ndev && test_and_clear_bit(slot, bus->ejects)) {
-		bus->ejected[slot] = ndev->plugs;
-		vnat_slot_remove(ndev, false);
-		return;
-	}
 	if (ndev && (~flags & (VBUS_SLOT_PRESENT | VBUS_SLOT_OPEN) ||
 		     plugs != ndev->plugs)) {
 		vnat_slot_remove(ndev, true);
 		ndev = NULL;
 	}
-	if (flags & VBUS_SLOT_UNPLUG) {
+	ejected = READ_ONCE(bus->ejected[slot]);
+	if (ndev && ejected == plugs) {
+		vnat_slot_remove(ndev, false);
+	} else if (flags & VBUS_SLOT_UNPLUG) {
 		if (ndev)
 			vnat_slot_remove(ndev, false);
 	} else if (ndev) {
 		if (flags & VBUS_SLOT_ALIAS)
 			vproxy_alias_changed(ndev->vdev);
-	} else if (flags & VBUS_SLOT_PRESENT && bus->ejected[slot] != plugs) {
+	} else if (flags & VBUS_SLOT_PRESENT && ejected != plugs) {
 		vnat_slot_add(bus, slot, plugs);
 	}
 }
@@ -158,13 +156,16 @@ void vnat_slot_work(struct work_struct *work)
 	}
 }
 
-/* The user wants to be rid of it; it is not taken again until it was plugged anew. */
+/*
+ * The user wants to be rid of it; it is not taken again until it was plugged anew.
+ * By then it may have gone anyway, so say which one was meant.
+ */
 void vnat_slot_eject(struct vproxy_device *vdev)
 {
 	struct vnat_dev *ndev = vdev->priv;
 	struct vnat_bus *bus = ndev->bus;
 
-	set_bit(ndev->slot, bus->ejects);
+	WRITE_ONCE(bus->ejected[ndev->slot], ndev->plugs);
 	vnat_bus_slot_news(bus, ndev->slot);
 }
 

@@ -135,9 +135,8 @@ struct vnat_page {
  * @wq: runs @slot_work
  * @slot_work: brings devices in line with what the slots hold
  * @news: slots that it has to look at
- * @ejects: slots whose device the user wants to be rid of
  * @slots: what we have open in each
- * @ejected: plug counts of devices the user has ejected, by slot; 0 is none
+ * @ejected: plug counts of devices the user is rid of, by slot; 0 is none
  * @pages: call pages
  * @queues: event queues
  */
@@ -156,7 +155,6 @@ struct vnat_bus {
 	struct workqueue_struct *wq;
 	struct work_struct slot_work;
 	DECLARE_BITMAP(news, VBUS_NATIVE_MAX_SLOTS);
-	DECLARE_BITMAP(ejects, VBUS_NATIVE_MAX_SLOTS);
 	struct vnat_dev **slots;
 	u32 ejected[VBUS_NATIVE_MAX_SLOTS];
 	struct vnat_page *pages;
