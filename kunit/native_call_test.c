@@ -377,6 +377,56 @@ static void test_not_running(struct kunit *test)
 	vnat_bus_destroy(bus);
 }
 
+/*
+ * A slot whose calls got no answer is looked at again without being told, and what
+ * was done late is undone.
+ */
+static void test_slot_again(struct kunit *test)
+{
+	static const u16 funcs[] = { VBUS_FN_SLOT, VBUS_FN_OPEN, VBUS_FN_READ };
+	struct fake_window *win = fw_create(test);
+	struct fw_slot *slot = &win->slots[0];
+	int i;
+
+	fw_start(win, 1);
+	for (i = 0; i < ARRAY_SIZE(funcs); i++) {
+		slot->opens = 0;
+		slot->closes = 0;
+		slot->probes = 0;
+		vnat_slow_deadline_ms = 20;
+		win->mute_func = funcs[i];
+		fw_plug(win, 0);
+		KUNIT_EXPECT_EQ(test, slot->probes, 0);
+		win->mute_func = 0;
+		vnat_slow_deadline_ms = 10000;
+		fw_answer(win);
+		/* The second one finds what the first has cleaned up. */
+		flush_delayed_work(&win->bus->slot_retry);
+		flush_delayed_work(&win->bus->slot_retry);
+		KUNIT_EXPECT_EQ(test, slot->probes, 1);
+		KUNIT_EXPECT_EQ(test, slot->opens, slot->closes + 1);
+		slot->flags |= VBUS_SLOT_UNPLUG;
+		fw_news(win, 0);
+		KUNIT_EXPECT_EQ(test, slot->opens, slot->closes);
+	}
+
+	/* Not closed when it should have been. */
+	fw_plug(win, 0);
+	slot->flags |= VBUS_SLOT_UNPLUG;
+	vnat_slow_deadline_ms = 20;
+	win->mute_func = VBUS_FN_CLOSE;
+	fw_news(win, 0);
+	KUNIT_EXPECT_PTR_EQ(test, slot->vdev, NULL);
+	win->mute_func = 0;
+	vnat_slow_deadline_ms = 10000;
+	fw_answer(win);
+	flush_delayed_work(&win->bus->slot_retry);
+	KUNIT_EXPECT_EQ(test, slot->flags, 0);
+	fw_plug(win, 0);
+	KUNIT_EXPECT_NOT_NULL(test, slot->vdev);
+	fw_stop(win, false);
+}
+
 /* What the user wants to be rid of was replaced before anybody looked. */
 static void test_late_eject(struct kunit *test)
 {
@@ -441,6 +491,7 @@ static struct kunit_case call_cases[] = {
 	KUNIT_CASE(test_urgent_first),
 	KUNIT_CASE(test_hostile_queue),
 	KUNIT_CASE(test_not_running),
+	KUNIT_CASE(test_slot_again),
 	KUNIT_CASE(test_late_eject),
 	KUNIT_CASE(test_gone_lets_go),
 	{}

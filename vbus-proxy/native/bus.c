@@ -227,6 +227,7 @@ struct vnat_bus *vnat_bus_create(struct device *dev,
 	bus->ops = ops;
 	bus->priv = priv;
 	INIT_WORK(&bus->slot_work, vnat_slot_work);
+	INIT_DELAYED_WORK(&bus->slot_retry, vnat_slot_retry);
 	err = vnat_read_limits(bus, max_queues);
 	if (err)
 		goto free;
@@ -304,6 +305,8 @@ void vnat_bus_stop(struct vnat_bus *bus, bool gone)
 	if (gone)
 		vnat_bus_set_dead(bus);
 	cancel_work_sync(&bus->slot_work);
+	/* Only the former could have queued it. */
+	cancel_delayed_work_sync(&bus->slot_retry);
 	vnat_slots_close(bus, gone);
 	if (!gone && !vnat_bus_reset(bus))
 		bus->stuck = true;

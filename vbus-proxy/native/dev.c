@@ -50,6 +50,8 @@ static int vnat_read(struct vproxy_device *vdev, u32 off, void *buf, size_t len)
 		req.arg[1] = n;
 		req.in_len = n;
 		err = vnat_slow_call(ndev->bus, &req);
+		if (err == -ETIMEDOUT)
+			WRITE_ONCE(ndev->silent, true);
 		if (err)
 			return err;
 		if (req.value != n)

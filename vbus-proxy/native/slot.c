@@ -15,6 +15,21 @@
 #include <linux/slab.h>
 #include "vnat.h"
 
+/* Pause before a slot is looked at again. */
+#define VNAT_AGAIN_MS	500
+
+/*
+ * A call came to nothing, and nobody tells when another one would do better.  What
+ * has become of it is seen by asking what is in the slot.
+ */
+static void vnat_slot_again(struct vnat_bus *bus, u32 slot)
+{
+	set_bit(slot, bus->news);
+	if (!READ_ONCE(bus->stopping))
+		queue_delayed_work(bus->wq, &bus->slot_retry,
+				   msecs_to_jiffies(VNAT_AGAIN_MS));
+}
+
 static void vnat_slot_close(struct vnat_bus *bus, u32 slot)
 {
 	int err;
@@ -24,6 +39,8 @@ static void vnat_slot_close(struct vnat_bus *bus, u32 slot)
 	if (err && err != -ENODEV)
 		dev_err_ratelimited(bus->dev, "slot %u can't be closed: %d\n",
 				    slot, err);
+	if (err == -ETIMEDOUT)
+		vnat_slot_again(bus, slot);
 }
 
 static void vnat_slot_remove(struct vnat_dev *ndev, bool gone)
@@ -64,6 +81,9 @@ static int vnat_slot_register(struct vnat_bus *bus, u32 slot, u32 plugs)
 	err = vproxy_device_register(vdev, bus->id, NULL);
 	if (err) {
 		cancel_delayed_work_sync(&ndev->retry);
+		/* vbus-proxy does not say whether it read nonsense or nothing. */
+		if (READ_ONCE(ndev->silent))
+			err = -ETIMEDOUT;
 		kfree(ndev);
 		return err;
 	}
@@ -94,6 +114,8 @@ static void vnat_slot_add(struct vnat_bus *bus, u32 slot, u32 plugs)
 	if (!READ_ONCE(bus->dead))
 		dev_err_ratelimited(bus->dev, "slot %u can't be used: %d\n",
 				    slot, err);
+	if (err == -ETIMEDOUT || err == -ENOMEM)
+		vnat_slot_again(bus, slot);
 }
 
 static void vnat_slot_update(struct vnat_bus *bus, u32 slot)
@@ -118,6 +140,8 @@ static void vnat_slot_update(struct vnat_bus *bus, u32 slot)
 	if (err) {
 		dev_err_ratelimited(bus->dev, "slot %u can't be read: %d\n",
 				    slot, err);
+		if (err == -ETIMEDOUT)
+			vnat_slot_again(bus, slot);
 		return;
 	}
 	flags = le32_to_cpu(info.flags);
@@ -126,6 +150,11 @@ static void vnat_slot_update(struct vnat_bus *bus, u32 slot)
 		     plugs != ndev->plugs)) {
 		vnat_slot_remove(ndev, true);
 		ndev = NULL;
+	} else if (!ndev && flags & VBUS_SLOT_OPEN) {
+		/* Opened or not closed by a call that was given up. */
+		vnat_slot_close(bus, slot);
+		vnat_slot_again(bus, slot);
+		return;
 	}
 	ejected = READ_ONCE(bus->ejected[slot]);
 	if (ndev && ejected == plugs) {
@@ -141,9 +170,8 @@ static void vnat_slot_update(struct vnat_bus *bus, u32 slot)
 	}
 }
 
-void vnat_slot_work(struct work_struct *work)
+static void vnat_slots_update(struct vnat_bus *bus)
 {
-	struct vnat_bus *bus = container_of(work, struct vnat_bus, slot_work);
 	unsigned int slot;
 
 	/* One round: news of a slot that was passed already queue us again. */
@@ -154,6 +182,17 @@ void vnat_slot_work(struct work_struct *work)
 		if (test_and_clear_bit(slot, bus->news))
 			vnat_slot_update(bus, slot);
 	}
+}
+
+void vnat_slot_work(struct work_struct *work)
+{
+	vnat_slots_update(container_of(work, struct vnat_bus, slot_work));
+}
+
+void vnat_slot_retry(struct work_struct *work)
+{
+	vnat_slots_update(container_of(to_delayed_work(work), struct vnat_bus,
+				       slot_retry));
 }
 
 /*

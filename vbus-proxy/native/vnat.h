@@ -2,9 +2,9 @@
 /*
  * Private types of vbus-native, and its lock rules.
  *
- * bus->slots belongs to slot_work, which is alone in opening, registering,
- * unregistering and closing devices, and to vnat_bus_stop() once that has
- * cancelled it.  No lock of ours is held while a device is registered or
+ * bus->slots belongs to slot_work and slot_retry, which run in turns and are alone
+ * in opening, registering, unregistering and closing devices, and to vnat_bus_stop()
+ * once that has cancelled them.  No lock of ours is held while a device is registered or
  * unregistered.
  *
  * vbus-proxy calls the transport with a device's core->lock held, and calls of the
@@ -59,6 +59,7 @@ struct vnat_vector {
  *	it was unregistered
  * @slot: on the bus
  * @plugs: plug count it was opened with
+ * @silent: a read got no answer
  * @prio: event queue for its vectors
  * @nr_vectors: entries of @vectors
  * @vectors: between setup_vectors and free_vectors
@@ -70,6 +71,7 @@ struct vnat_dev {
 	struct vproxy_device *vdev;
 	u32 slot;
 	u32 plugs;
+	bool silent;
 	unsigned int prio;
 	unsigned int nr_vectors;
 	struct vnat_vector *vectors;
@@ -134,6 +136,7 @@ struct vnat_page {
  * @stuck: the window did not stop: the memory it knows can't be given back
  * @wq: runs @slot_work
  * @slot_work: brings devices in line with what the slots hold
+ * @slot_retry: the same, some time after a call that came to nothing
  * @news: slots that it has to look at
  * @slots: what we have open in each
  * @ejected: plug counts of devices the user is rid of, by slot; 0 is none
@@ -154,6 +157,7 @@ struct vnat_bus {
 	bool stuck;
 	struct workqueue_struct *wq;
 	struct work_struct slot_work;
+	struct delayed_work slot_retry;
 	DECLARE_BITMAP(news, VBUS_NATIVE_MAX_SLOTS);
 	struct vnat_dev **slots;
 	u32 ejected[VBUS_NATIVE_MAX_SLOTS];
@@ -207,6 +211,7 @@ void vnat_bus_slot_news(struct vnat_bus *bus, unsigned int slot);
 
 /* slot.c */
 void vnat_slot_work(struct work_struct *work);
+void vnat_slot_retry(struct work_struct *work);
 void vnat_slot_eject(struct vproxy_device *vdev);
 void vnat_slots_close(struct vnat_bus *bus, bool gone);
 
