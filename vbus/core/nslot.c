@@ -170,6 +170,8 @@ static int vbus_nslot_vector(struct vbus_native *nv, struct vbus_nslot *ns,
 	u64 target = req->arg[1];
 	u32 vector;
 
+	if (!READ_ONCE(conn->connected))
+		return -ENODEV;
 	if (req->arg[0] >= conn->nr_vectors)
 		return -EINVAL;
 	vector = array_index_nospec(req->arg[0], conn->nr_vectors);
