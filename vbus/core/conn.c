@@ -182,7 +182,8 @@ void vbus_conn_disconnect(struct vbus_conn *conn)
 	/* 2. No kick comes in. */
 	for (i = 0; i < conn->info.nr_queues; i++)
 		vbus_doorbell_unbind(&conn->queues[i]);
-	/* 3. The model stops, rings are unmapped. */
+	/* 3. The model stops, rings are unmapped; nobody is asked for it any more. */
+	WRITE_ONCE(conn->hold, 0);
 	vbus_conn_reset(conn);
 	if (dev->model->disconnect)
 		dev->model->disconnect(conn);

@@ -83,9 +83,9 @@ err_wq:
 static void __exit vbus_exit(void)
 {
 	configfs_unregister_subsystem(&vbus_subsys);
-	vbus_node_exit();
-	/* What is left in it lets go of its last references. */
+	/* What is left in it lets go of its last references, buses and their minors. */
 	destroy_workqueue(vbus_wq);
+	vbus_node_exit();
 }
 
 module_init(vbus_init);

@@ -86,11 +86,11 @@ void vbus_nslot_close(struct vbus_nslot *ns)
 		return;
 	rcu_assign_pointer(ns->conn, NULL);
 	/*
-	 * Ours is the only reference: what it holds is freed after a grace period,
-	 * which kicks under way and signals of the vectors end before.
+	 * Its last reference may be that of its hold_work.  With it go, after a grace
+	 * period, the vectors, and a signal under way may still be in one.
 	 */
 	vbus_conn_close(conn);
-	kvfree(ns->routes);
+	kvfree_rcu(ns->routes);
 	ns->routes = NULL;
 }
 
