@@ -439,6 +439,18 @@ static void test_gone(struct kunit *test)
 	}
 }
 
+/* Nobody says so, as the bus can't while a device is being probed. */
+static void test_gone_unsaid(struct kunit *test)
+{
+	struct fake_dev *fake = start(test);
+	struct reader *r = reader_start(test);
+
+	KUNIT_EXPECT_TRUE(test, reader_waits(r));
+	fake->dead = true;
+	KUNIT_EXPECT_EQ(test, -ENODEV, reader_end(test, r));
+	fake_unregister(fake, true);
+}
+
 static void test_needs_reset(struct kunit *test)
 {
 	struct fake_dev *fake = start(test);
@@ -559,6 +571,7 @@ static struct kunit_case rng_cases[] = {
 	KUNIT_CASE(test_read_stream),
 	KUNIT_CASE(test_lies),
 	KUNIT_CASE(test_gone),
+	KUNIT_CASE(test_gone_unsaid),
 	KUNIT_CASE(test_needs_reset),
 	KUNIT_CASE(test_faults),
 	KUNIT_CASE(test_framework),

@@ -18,6 +18,9 @@
 /* Bytes asked for at once: several times what the framework takes (32 or 64). */
 #define VBUS_RNG_BUF		512
 
+/* How long to wait for an answer before a look at who should give it. */
+#define VBUS_RNG_LOOK		HZ
+
 /* One request is out at most. */
 #define VBUS_RNG_RING		2
 
@@ -109,6 +112,24 @@ static int vbus_rng_take(struct vbus_rng *rng)
 	return 0;
 }
 
+/*
+ * Wait for a signal.  The bus tells when a device goes, but only once it is probed:
+ * the framework lets readers in before that, and probe then waits for their mutex.
+ */
+static int vbus_rng_wait(struct vbus_rng *rng)
+{
+	long left;
+
+	left = wait_event_killable_timeout(rng->wait,
+					   READ_ONCE(rng->signalled) ||
+					   READ_ONCE(rng->dead),
+					   VBUS_RNG_LOOK);
+	if (!left && (vproxy_needs_reset(rng->vdev) ||
+		      vproxy_device_gone(rng->vdev)))
+		vbus_rng_die(rng);
+	return left < 0 ? left : 0;
+}
+
 /* Return: 0 with bytes in the buffer, or errno; -EAGAIN only without @wait. */
 static int vbus_rng_refill(struct vbus_rng *rng, bool wait)
 {
@@ -131,9 +152,7 @@ static int vbus_rng_refill(struct vbus_rng *rng, bool wait)
 				return err;
 			continue;
 		}
-		err = wait_event_killable(rng->wait,
-					  READ_ONCE(rng->signalled) ||
-					  READ_ONCE(rng->dead));
+		err = vbus_rng_wait(rng);
 		if (err)
 			return err;
 	}
