@@ -63,8 +63,8 @@ check-user: ## unit tests in userspace, under ASan and UBSan
 check-kunit: ## KUnit suites in UML; SUITE="ring_test ..." for some, QUICK=1 without leak scan
 	@+SUITE="$(SUITE)" QUICK=$(QUICK) tests/check kunit
 
-check-loop: ## host and guest in one UML kernel; TEST="name ..." for some, QUICK=1
-	@+TEST="$(TEST)" QUICK=$(QUICK) tests/check loop
+check-loop: ## host and guest in one UML kernel; TEST="name ..." for some, QUICK=1, LONG=1, SEED=
+	@+TEST="$(TEST)" QUICK=$(QUICK) LONG=$(LONG) SEED=$(SEED) tests/check loop
 
 check-vm: ## guests in a real host kernel; TEST="name ..." for some, LONG=1 for full length, ATTACH=native
 	@+TEST="$(TEST)" LONG=$(LONG) ATTACH=$(ATTACH) tests/check vm

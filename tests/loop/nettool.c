@@ -10,7 +10,6 @@
 #include <linux/ethtool.h>
 #include <linux/sockios.h>
 #include <net/if.h>
-#include <net/if_arp.h>
 #include <netdb.h>
 #include <netinet/udp.h>
 #include <signal.h>
@@ -39,7 +38,6 @@ static int usage(void)
 		"       nettool udp-send ADDR PORT LEN SEG N  N sends of LEN, cut to SEG by GSO\n"
 		"       nettool udp-recv PORT LEN N           N datagrams of LEN\n"
 		"       nettool flood ADDR PORT LEN BURST US  datagrams both ways, until killed\n"
-		"       nettool do                            see there\n"
 		"       nettool stats IF [NAME]\n"
 		"       nettool drvinfo|speed IF\n"
 		"       nettool ring IF [RX TX]\n"
@@ -327,76 +325,6 @@ static int do_flood(char **arg)
 	}
 }
 
-/* --- many cycles without starting a program --- */
-
-static int interface_up(const char *ifname, const char *addr, const char *peer,
-			const char *mac)
-{
-	struct sockaddr_in *sin;
-	struct ifreq ifr = { 0 };
-	struct arpreq arp = { 0 };
-	unsigned char *hw = (unsigned char *)arp.arp_ha.sa_data;
-	int fd = socket(AF_INET, SOCK_DGRAM, 0), err = 1;
-
-	if (fd < 0)
-		return fail("socket");
-	snprintf(ifr.ifr_name, sizeof(ifr.ifr_name), "%.15s", ifname);
-	sin = (struct sockaddr_in *)&ifr.ifr_addr;
-	sin->sin_family = AF_INET;
-	if (inet_pton(AF_INET, addr, &sin->sin_addr) != 1 ||
-	    ioctl(fd, SIOCSIFADDR, &ifr))
-		goto out;
-	inet_pton(AF_INET, "255.255.255.0", &sin->sin_addr);
-	if (ioctl(fd, SIOCSIFNETMASK, &ifr))
-		goto out;
-	memset(&ifr.ifr_ifru, 0, sizeof(ifr.ifr_ifru));
-	if (ioctl(fd, SIOCGIFFLAGS, &ifr))
-		goto out;
-	ifr.ifr_flags |= IFF_UP;
-	if (ioctl(fd, SIOCSIFFLAGS, &ifr))
-		goto out;
-	sin = (struct sockaddr_in *)&arp.arp_pa;
-	sin->sin_family = AF_INET;
-	arp.arp_ha.sa_family = ARPHRD_ETHER;
-	arp.arp_flags = ATF_PERM | ATF_COM;
-	snprintf(arp.arp_dev, sizeof(arp.arp_dev), "%.15s", ifname);
-	if (inet_pton(AF_INET, peer, &sin->sin_addr) != 1 ||
-	    sscanf(mac, "%hhx:%hhx:%hhx:%hhx:%hhx:%hhx", &hw[0], &hw[1], &hw[2],
-		   &hw[3], &hw[4], &hw[5]) != 6 || ioctl(fd, SIOCSARP, &arp))
-		goto out;
-	err = 0;
-out:
-	if (err)
-		fail(ifname);
-	close(fd);
-	return err;
-}
-
-/*
- * Commands on standard input, one a line, each answered by its status:
- *	ln TARGET LINK | rm LINK | up IF ADDR PEER PEERMAC
- */
-static int do_commands(void)
-{
-	char line[512], cmd[8], a[200], b[200], c[32], d[32];
-	int n, ret;
-
-	while (fgets(line, sizeof(line), stdin)) {
-		n = sscanf(line, "%7s %199s %199s %31s %31s", cmd, a, b, c, d);
-		if (n == 3 && !strcmp(cmd, "ln"))
-			ret = symlink(a, b) ? fail(b) : 0;
-		else if (n == 2 && !strcmp(cmd, "rm"))
-			ret = unlink(a) ? fail(a) : 0;
-		else if (n == 5 && !strcmp(cmd, "up"))
-			ret = interface_up(a, b, c, d);
-		else
-			ret = usage();
-		printf("%d\n", ret);
-		fflush(stdout);
-	}
-	return 0;
-}
-
 /* --- ethtool --- */
 
 static int ethtool(const char *ifname, void *cmd)
@@ -531,8 +459,6 @@ int main(int argc, char **argv)
 		return do_udp_recv(arg);
 	if (!strcmp(cmd, "flood") && n == 5)
 		return do_flood(arg);
-	if (!strcmp(cmd, "do") && n == 0)
-		return do_commands();
 	if (!strcmp(cmd, "stats") && (n == 1 || n == 2))
 		return do_stats(arg[0], n == 2 ? arg[1] : NULL);
 	if (!strcmp(cmd, "drvinfo") && n == 1)
