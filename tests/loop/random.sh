@@ -361,8 +361,9 @@ step_driver()
 	done
 }
 
-kinds=(plug plug plug unplug force force give_in hold unhold unbind bind eject eject_replug
-       replug replug shuffle detach attach attach reboot driver)
+# Weighted so that states which much else ends are left on purpose now and then.
+kinds=(plug plug plug unplug force give_in hold hold unhold unhold unhold unbind bind bind bind
+       bind eject eject_replug replug replug shuffle detach attach attach reboot driver)
 
 tell()
 {
