@@ -279,7 +279,7 @@ static const struct vproxy_identity vproxy_identity[NR_IDS] = {
 static int vproxy_read_identity(struct vproxy_core *core)
 {
 	struct vproxy_device *vdev = core->vdev;
-	u32 val[NR_IDS];
+	u32 val[NR_IDS], hold;
 	int err, i;
 
 	for (i = 0; i < NR_IDS; i++) {
@@ -296,6 +296,12 @@ static int vproxy_read_identity(struct vproxy_core *core)
 		}
 	}
 	err = vproxy_read_alias(core, vdev->alias);
+	if (err)
+		goto unreadable;
+	/* Left by a kernel that ran before this one. */
+	err = vproxy_read32(core, VBUS_REG_HOLD, &hold);
+	if (!err && hold)
+		err = vproxy_write32(core, VBUS_REG_HOLD, 0);
 	if (err)
 		goto unreadable;
 	vdev->class_id = val[ID_CLASS];

@@ -507,6 +507,7 @@ static bool wait_reads(const char *path, const char *want)
 /* A guest that does not let go. */
 static void test_force(struct guest *g)
 {
+	struct vbus_dev_reset reset = { .size = sizeof(reset) };
 	struct pollfd p = { .fd = g->bus, .events = POLLIN };
 
 	need(!guest_open_slot(g, 5), "open");
@@ -528,9 +529,11 @@ static void test_force(struct guest *g)
 	     !guest_write32(g, VBUS_REG_HOLD, VBUS_HOLD_IN_USE) && !unlink(LINK),
 	     "plug, hold, unplug");
 	check(event_is(g, VBUS_EVENT_ADDED, 5, VBUS_CLASS_NULL), "added");
-	check(!guest_write32(g, VBUS_REG_STATUS, 0) && poll(&p, 1, 10000) == 1 &&
+	check(!guest_write32(g, VBUS_REG_STATUS, 0) &&
+	      file_reads(SLOT "/state", "refused"), "a driver's reset leaves it");
+	check(!ioctl(g->dev, VBUS_DEV_RESET, &reset) && poll(&p, 1, 10000) == 1 &&
 	      event_is(g, VBUS_EVENT_UNPLUG, 5, VBUS_CLASS_NULL),
-	      "a reset ends the hold");
+	      "that of the VMM ends the hold");
 	check(wait_reads(SLOT "/state", "timed-out"), "the time runs out");
 	check(!file_put(SLOT "/force", "1") && file_reads(SLOT "/state", "empty"),
 	      "force empties the slot");

@@ -45,7 +45,7 @@ static void vbus_conn_hold_work(struct work_struct *work)
 	vbus_conn_put(conn);
 }
 
-/* A write to HOLD, or a reset. */
+/* A write to HOLD, or a reset by the VMM. */
 int vbus_conn_set_hold(struct vbus_conn *conn, u32 hold)
 {
 	bool released = conn->hold && !hold;
@@ -273,7 +273,6 @@ void vbus_conn_reset(struct vbus_conn *conn)
 	for (i = 0; i < conn->info.nr_queues; i++)
 		vbus_queue_detach(&conn->queues[i]);
 	WRITE_ONCE(conn->config_vector, VBUS_NO_VECTOR);
-	vbus_conn_set_hold(conn, 0);
 	conn->accepted = 0;
 	conn->paused = false;
 	WRITE_ONCE(conn->status, 0);

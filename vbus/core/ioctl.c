@@ -272,7 +272,8 @@ static long vbus_ioctl_reset(struct vbus_conn *conn, union vbus_arg *arg,
 	mutex_lock(&conn->lock);
 	if (conn->connected) {
 		vbus_conn_reset(conn);
-		ret = 0;
+		/* Another guest, or the same anew: what it held it holds no more. */
+		ret = vbus_conn_set_hold(conn, 0);
 	}
 	mutex_unlock(&conn->lock);
 	return ret;

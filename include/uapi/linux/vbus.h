@@ -169,7 +169,7 @@ struct vbus_dev_doorbell {
 };
 
 /**
- * struct vbus_dev_reset - VBUS_DEV_RESET: as the guest writing STATUS 0
+ * struct vbus_dev_reset - VBUS_DEV_RESET: as the guest writing STATUS 0 and HOLD 0
  * @size: sizeof(struct vbus_dev_reset)
  * @flags: zero
  */

@@ -53,7 +53,7 @@
 /*
  * VBUS_REG_HOLD: while set, the guest does not want to be asked for the device: an
  * admin who unplugs it reads "refused", and it is asked when the guest clears
- * this.  A reset clears it.
+ * this.  The driver's reset does not change it, that of the VMM clears it.
  */
 #define VBUS_HOLD_IN_USE	0x1
 
