@@ -304,7 +304,7 @@ static void test_urgent_first(struct kunit *test)
 	fw_fill(win, 1);
 	fw_start(win, 2);
 	KUNIT_ASSERT_NOT_NULL(test, high->vdev);
-	KUNIT_EXPECT_EQ(test, 0, high->vdev->ops->set_priority(high->vdev, 1));
+	KUNIT_EXPECT_EQ(test, 0, high->vdev->ops->set_priority(high->vdev, VPROXY_ALL_VECTORS, 1));
 	win->hold = true;
 	win->stamps = 0;
 	fw_signal(win, 0, 1);

@@ -181,7 +181,7 @@ static void test_bind(struct kunit *test)
 		slot->signals[0] = 0;
 		fw_signal(mm_win, MM_SLOT, 1);
 		KUNIT_EXPECT_TRUE(test, mm_signalled(slot, 0));
-		KUNIT_EXPECT_EQ(test, 0, ops->set_priority(slot->vdev, 1));
+		KUNIT_EXPECT_EQ(test, 0, ops->set_priority(slot->vdev, VPROXY_ALL_VECTORS, 1));
 		slot->signals[0] = 0;
 		mm_win->interrupts[1] = 0;
 		fw_signal(mm_win, MM_SLOT, 1);
@@ -208,7 +208,7 @@ static void test_one_irq(struct kunit *test)
 	KUNIT_EXPECT_NULL(test, fw_queue(mm_win, 1));
 	if (slot->vdev)
 		KUNIT_EXPECT_EQ(test, -EINVAL,
-				slot->vdev->ops->set_priority(slot->vdev, 1));
+				slot->vdev->ops->set_priority(slot->vdev, VPROXY_ALL_VECTORS, 1));
 	platform_device_unregister(pdev);
 	KUNIT_EXPECT_EQ(test, slot->removes, 1);
 }

@@ -101,7 +101,7 @@ static void test_exhaustion(struct kunit *test)
 	KUNIT_EXPECT_NULL(test, win->slots[1].vdev);
 	exhaust(test, win, 1, 1);
 	KUNIT_EXPECT_EQ(test, -ENOSPC,
-			slot->vdev->ops->set_priority(slot->vdev, 1));
+			slot->vdev->ops->set_priority(slot->vdev, VPROXY_ALL_VECTORS, 1));
 	fw_stop(win, false);
 }
 
@@ -184,6 +184,38 @@ static void test_priority(struct kunit *test)
 	fw_stop(win, false);
 }
 
+/* One vector by itself; the others stay where they are. */
+static void test_priority_of_one(struct kunit *test)
+{
+	static const char *const bad[] = {
+		"1 2", "-1 1", "x 1", "4294967295 1", "1 x", "1 1 1", "99 1",
+	};
+	struct fake_window *win = fw_create(test);
+	struct fw_slot *slot = &win->slots[0];
+	unsigned int i;
+
+	fw_fill(win, 0);
+	fw_start(win, 2);
+	KUNIT_ASSERT_NOT_NULL(test, slot->vdev);
+	for (i = 0; i < ARRAY_SIZE(bad); i++)
+		KUNIT_EXPECT_EQ_MSG(test, (ssize_t)-EINVAL,
+				    priority_file(test, bad[i], NULL, 0),
+				    "\"%s\"", bad[i]);
+	expect_priority(test, "0");
+	KUNIT_EXPECT_EQ(test, (ssize_t)3, priority_file(test, "1 1", NULL, 0));
+	static_assert(FW_VECTORS == 4);
+	expect_priority(test, "0 1 0 0");
+	KUNIT_EXPECT_EQ(test, slot->route[0] >> 32, 0);
+	KUNIT_EXPECT_EQ(test, slot->route[1] >> 32, 1);
+	expect_signals(test, win, 0, 1);
+	KUNIT_EXPECT_EQ(test, 0, device_reprobe(&slot->vdev->dev));
+	KUNIT_EXPECT_EQ(test, slot->route[0] >> 32, 0);
+	KUNIT_EXPECT_EQ(test, slot->route[1] >> 32, 1);
+	KUNIT_EXPECT_EQ(test, (ssize_t)1, priority_file(test, "1", NULL, 0));
+	expect_priority(test, "1");
+	fw_stop(win, false);
+}
+
 /* Nobody confirms the new route: whichever it is, signals arrive. */
 static void test_priority_late(struct kunit *test)
 {
@@ -197,14 +229,14 @@ static void test_priority_late(struct kunit *test)
 	vnat_slow_deadline_ms = 20;
 	win->mute_func = VBUS_FN_VECTOR;
 	KUNIT_EXPECT_EQ(test, -ETIMEDOUT,
-			slot->vdev->ops->set_priority(slot->vdev, 1));
+			slot->vdev->ops->set_priority(slot->vdev, VPROXY_ALL_VECTORS, 1));
 	vnat_slow_deadline_ms = deadline;
 	expect_signals(test, win, 0, 1);
 	win->mute_func = 0;
 	fw_answer(win);
 	KUNIT_EXPECT_EQ(test, slot->route[0] >> 32, 1);
 	expect_signals(test, win, 0, 1);
-	KUNIT_EXPECT_EQ(test, 0, slot->vdev->ops->set_priority(slot->vdev, 1));
+	KUNIT_EXPECT_EQ(test, 0, slot->vdev->ops->set_priority(slot->vdev, VPROXY_ALL_VECTORS, 1));
 	expect_signals(test, win, 0, 1);
 	fw_stop(win, false);
 	KUNIT_EXPECT_EQ(test, slot->removes, 1);
@@ -214,6 +246,7 @@ static struct kunit_case vector_cases[] = {
 	KUNIT_CASE(test_vectors),
 	KUNIT_CASE(test_exhaustion),
 	KUNIT_CASE(test_priority),
+	KUNIT_CASE(test_priority_of_one),
 	KUNIT_CASE(test_priority_late),
 	{}
 };

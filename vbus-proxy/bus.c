@@ -11,6 +11,7 @@
 #include <kunit/visibility.h>
 #include <linux/idr.h>
 #include <linux/module.h>
+#include <linux/string.h>
 #include <linux/sysfs.h>
 #include "proxy_priv.h"
 
@@ -127,31 +128,65 @@ static ssize_t status_show(struct device *dev, struct device_attribute *attr,
 }
 static DEVICE_ATTR_RO(status);
 
+/* One number, if it is that of all vectors; else one for each. */
 static ssize_t priority_show(struct device *dev, struct device_attribute *attr,
 			     char *page)
 {
 	struct vproxy_device *vdev = to_vproxy_device(dev);
-	int prio;
+	unsigned int i, nr = vdev->core->max_vectors;
+	bool same = true;
+	ssize_t len = 0;
+	int prio, first;
 
 	mutex_lock(&vdev->core->lock);
-	prio = vdev->ops->get_priority(vdev);
+	first = vdev->ops->get_priority(vdev, 0);
+	for (i = 1; i < nr; i++)
+		same = same && vdev->ops->get_priority(vdev, i) == first;
+	for (i = 0; i < (same ? 1 : nr); i++) {
+		prio = vdev->ops->get_priority(vdev, i);
+		len += sysfs_emit_at(page, len, "%s%d", i ? " " : "", prio);
+	}
 	mutex_unlock(&vdev->core->lock);
-	return prio < 0 ? prio : sysfs_emit(page, "%d\n", prio);
+	len += sysfs_emit_at(page, len, "\n");
+	return len;
+}
+
+/* "PRIORITY" for all, or "VECTOR PRIORITY". */
+static int priority_parse(const char *page, unsigned int *vector,
+			  unsigned int *prio)
+{
+	char word[12];
+	size_t len;
+	int err;
+
+	page = skip_spaces(page);
+	len = strcspn(page, " ");
+	*vector = VPROXY_ALL_VECTORS;
+	if (page[len] && len < sizeof(word)) {
+		strscpy(word, page, len + 1);
+		err = kstrtouint(word, 10, vector);
+		if (err || *vector == VPROXY_ALL_VECTORS)
+			return err ?: -EINVAL;
+		page = skip_spaces(page + len);
+	}
+	return kstrtouint(page, 10, prio);
 }
 
 static ssize_t priority_store(struct device *dev, struct device_attribute *attr,
 			      const char *page, size_t count)
 {
 	struct vproxy_device *vdev = to_vproxy_device(dev);
-	unsigned int prio;
+	unsigned int vector, prio;
 	int err;
 
-	err = kstrtouint(page, 10, &prio);
+	err = priority_parse(page, &vector, &prio);
 	if (err)
 		return err;
+	if (vector != VPROXY_ALL_VECTORS && vector >= vdev->core->max_vectors)
+		return -EINVAL;
 	mutex_lock(&vdev->core->lock);
 	err = vproxy_device_gone(vdev) ? -ENODEV :
-	      vdev->ops->set_priority(vdev, prio);
+	      vdev->ops->set_priority(vdev, vector, prio);
 	mutex_unlock(&vdev->core->lock);
 	return err ?: count;
 }

@@ -59,10 +59,11 @@ enum vproxy_measure {
  *	can't reach memory any more, in whatever way the transport has, because
  *	the memory of its queues is going to be freed.  Called once at most, before
  *	@free_vectors, also when the device may be gone; optional.
- * @get_priority: how urgent the device's signals are among those of others, 0
- *	being the least; optional, and only together with @set_priority
- * @set_priority: change that, also while there are vectors.  A signal on its way
- *	may come twice, but none is lost.  -EINVAL: not so many priorities.
+ * @get_priority: how urgent the signals of @vector are among those of other vectors
+ *	and devices, 0 being the least; optional, and only together with @set_priority
+ * @set_priority: change that for @vector or VPROXY_ALL_VECTORS, also while there are
+ *	vectors.  A signal on its way may come twice, but none is lost.  It lasts
+ *	as long as the device.  -EINVAL: not so many priorities.
  * @eject: the guest lets go of the device, which nobody asked for: unregister it,
  *	some time later, and give it back; optional
  * @measure: do something useless once, and return when it is done; may be called
@@ -82,12 +83,14 @@ struct vproxy_transport_ops {
 				const struct cpumask *mask);
 	void (*quiesce)(struct vproxy_device *vdev);
 	void (*eject)(struct vproxy_device *vdev);
-	int (*get_priority)(struct vproxy_device *vdev);
-	int (*set_priority)(struct vproxy_device *vdev, unsigned int prio);
+	int (*get_priority)(struct vproxy_device *vdev, unsigned int vector);
+	int (*set_priority)(struct vproxy_device *vdev, unsigned int vector,
+			    unsigned int prio);
 	int (*measure)(struct vproxy_device *vdev, enum vproxy_measure what);
 };
 
 #define VPROXY_RESET_TIMEOUT_MS	5000
+#define VPROXY_ALL_VECTORS	UINT_MAX
 
 /**
  * struct vproxy_device - a device on the guest bus

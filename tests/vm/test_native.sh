@@ -138,6 +138,9 @@ check "a guest boots that is told by its command line" \
 check "eight event queues are eight interrupts" queues_are 8
 check "the card is up there too" eval 'card_host c0 0 && card_guest g1 0'
 check "it answers" ping_host 200 1400 10.7.0.2
+check "its config signal gets a priority of its own" eval '
+	guest g1 "echo 0 3 > /sys/bus/vbus/devices/vbus0-0/priority" &&
+	[ "$(guest g1 "cat /sys/bus/vbus/devices/vbus0-0/priority")" = "3 0 0" ]'
 check "its signals get the highest priority" \
 	guest g1 "echo 7 > /sys/bus/vbus/devices/vbus0-0/priority"
 check "it answers there" ping_host 200 1400 10.7.0.2

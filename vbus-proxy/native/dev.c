@@ -162,7 +162,7 @@ static int vnat_setup_vectors(struct vproxy_device *vdev, unsigned int want)
 		vec = &ndev->vectors[i];
 		vec->ndev = ndev;
 		vec->nr = i;
-		err = vnat_vector_assign(vec, ndev->prio);
+		err = vnat_vector_assign(vec, ndev->prio[i]);
 		if (err)
 			break;
 	}
@@ -222,31 +222,35 @@ static int vnat_reroute(struct vnat_vector *vec, unsigned int queue)
 	return 0;
 }
 
-static int vnat_set_priority(struct vproxy_device *vdev, unsigned int prio)
+static int vnat_set_priority(struct vproxy_device *vdev, unsigned int vector,
+			     unsigned int prio)
 {
 	struct vnat_dev *ndev = to_vnat_dev(vdev);
-	struct vnat_vector *vec;
-	unsigned int i;
+	unsigned int first = 0, end = VBUS_MAX_VECTORS, i;
 	int err;
 
-	if (prio >= ndev->bus->nr_queues)
-		return -EINVAL;
-	for (i = 0; i < ndev->nr_vectors; i++) {
-		vec = &ndev->vectors[i];
-		if (vec->queue == prio)
-			continue;
-		/* What was moved before a failure stays where it is now. */
-		err = vnat_reroute(vec, prio);
-		if (err)
-			return err;
+	if (vector != VPROXY_ALL_VECTORS) {
+		first = vector;
+		end = vector + 1;
 	}
-	ndev->prio = prio;
+	if (prio >= ndev->bus->nr_queues || first >= VBUS_MAX_VECTORS)
+		return -EINVAL;
+	for (i = first; i < end; i++) {
+		/* What was moved before a failure stays where it is now. */
+		if (i < ndev->nr_vectors && ndev->vectors[i].queue != prio) {
+			err = vnat_reroute(&ndev->vectors[i], prio);
+			if (err)
+				return err;
+		}
+		ndev->prio[i] = prio;
+	}
 	return 0;
 }
 
-static int vnat_get_priority(struct vproxy_device *vdev)
+static int vnat_get_priority(struct vproxy_device *vdev, unsigned int vector)
 {
-	return to_vnat_dev(vdev)->prio;
+	return vector < VBUS_MAX_VECTORS ? to_vnat_dev(vdev)->prio[vector] :
+					   -EINVAL;
 }
 
 /* What the bus costs by itself: no slot takes part. */

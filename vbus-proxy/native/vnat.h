@@ -60,7 +60,7 @@ struct vnat_vector {
  * @slot: on the bus
  * @plugs: plug count it was opened with
  * @silent: a read got no answer
- * @prio: event queue for its vectors
+ * @prio: event queue for each of its vectors, there or not
  * @nr_vectors: entries of @vectors
  * @vectors: between setup_vectors and free_vectors
  * @missed: doorbells that could not be rung
@@ -72,7 +72,7 @@ struct vnat_dev {
 	u32 slot;
 	u32 plugs;
 	bool silent;
-	unsigned int prio;
+	u8 prio[VBUS_MAX_VECTORS];
 	unsigned int nr_vectors;
 	struct vnat_vector *vectors;
 	DECLARE_BITMAP(missed, VBUS_MAX_QUEUES);
