@@ -7,7 +7,7 @@
 # and more of it. A failure is repeated with the SEED that was printed.
 . "${0%/*}/cards.sh"
 
-: "${STEPS:=$([ -n "${LONG:-}" ] && echo 10000 || echo 60)}"
+: "${STEPS:=$([ -n "${LONG:-}" ] && echo 10000 || echo 24)}"
 : "${SEED:=$((${EPOCHREALTIME/./} % 1000000))}"
 RANDOM=$SEED
 cards=3
@@ -37,12 +37,15 @@ free_slot()
 	slot=$s
 }
 
-# The host's end has the address of the slot its card is in.
+# The host's end has the address of the slot its card is in, and no other end has it.
 do_plug()
 {
+	local k
 	free_slot
-	ip addr flush dev "web$1" scope global && card_host "web$1" "$slot" &&
-		plug vm0 "$slot" "web$1" || return
+	for ((k = 0; k < cards; k++)); do
+		[ -n "${at[k]}" ] || ip addr flush dev "web$k" scope global || return
+	done
+	card_host "web$1" "$slot" && plug vm0 "$slot" "web$1" || return
 	at[$1]=$slot
 	loose[$1]=
 }
@@ -148,8 +151,8 @@ steps()
 		return 1
 	done
 	for what in "${!count[@]}"; do
-		echo "# $what ${count[$what]}"
-	done | sort >&2
+		echo "$what ${count[$what]}"
+	done | sort | tr '\n' ' ' > /tmp/counts
 	for ((i = 0; i < cards; i++)); do
 		[ -z "${at[i]}" ] || do_unplug $i || { echo "card $i stays"; return 1; }
 	done
@@ -190,6 +193,7 @@ check "a guest boots" guest_start g1 --cpus 2 --bus vm0 || bail "no guest"
 check "it looks after its cards" guest g1 "$settle"
 traffic
 check "$STEPS random steps" steps
+note "$(cat /tmp/counts)"
 kill $(cat /tmp/traffic)
 check "the guest is well" guest g1 true
 check "it powers off" guest_stop g1
