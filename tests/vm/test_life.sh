@@ -27,6 +27,11 @@ load_stop()
 {
 	# It must have lived until now.
 	check "the load went on" kill "$load"
+	# What is killed before it has become ping still has the shell's handler, which
+	# only makes a note of the signal.
+	while kill "$load" 2> /dev/null; do
+		pause 0.1
+	done
 	wait "$load" 2> /dev/null
 }
 
