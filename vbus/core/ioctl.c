@@ -118,41 +118,44 @@ static long vbus_ioctl_mem_del(struct vbus_session *session,
 	return vbus_mem_del(session->mem, region->guest_addr, region->length);
 }
 
+/*
+ * Give @file a descriptor and tell the caller which, at @ufd.  The reference is taken
+ * over in any case: after a failure what is behind the file is closed.
+ */
+static long vbus_ioctl_install(struct file *file, s32 __user *ufd)
+{
+	int fd;
+
+	fd = get_unused_fd_flags(O_CLOEXEC);
+	if (fd < 0) {
+		fput(file);
+		return fd;
+	}
+	if (put_user(fd, ufd)) {
+		fput(file);
+		put_unused_fd(fd);
+		return -EFAULT;
+	}
+	fd_install(fd, file);
+	return 0;
+}
+
 static long vbus_ioctl_open_slot(struct vbus_session *session,
 				 union vbus_arg *arg, void __user *uarg)
 {
 	struct vbus_open_slot __user *uopen = uarg;
 	struct vbus_conn *conn;
 	struct file *file;
-	int fd, ret;
-
-	fd = get_unused_fd_flags(O_CLOEXEC);
-	if (fd < 0)
-		return fd;
 
 	conn = vbus_conn_open(session, arg->open.slot);
-	if (IS_ERR(conn)) {
-		ret = PTR_ERR(conn);
-		goto err_fd;
-	}
+	if (IS_ERR(conn))
+		return PTR_ERR(conn);
 	file = vbus_devfd_create(conn);
 	if (IS_ERR(file)) {
-		ret = PTR_ERR(file);
 		vbus_conn_close(conn);
-		goto err_fd;
+		return PTR_ERR(file);
 	}
-	if (put_user(fd, &uopen->fd)) {
-		ret = -EFAULT;
-		/* Closes the connection. */
-		fput(file);
-		goto err_fd;
-	}
-	fd_install(fd, file);
-	return 0;
-
-err_fd:
-	put_unused_fd(fd);
-	return ret;
+	return vbus_ioctl_install(file, &uopen->fd);
 }
 
 static long vbus_ioctl_open_native(struct vbus_session *session,
@@ -162,36 +165,17 @@ static long vbus_ioctl_open_native(struct vbus_session *session,
 	struct vbus_open_native __user *uopen = uarg;
 	struct vbus_native *nv;
 	struct file *file;
-	int fd, ret;
-
-	fd = get_unused_fd_flags(O_CLOEXEC);
-	if (fd < 0)
-		return fd;
 
 	nv = vbus_native_open(session, open->nr_queues, open->nr_pages,
 			      open->bus);
-	if (IS_ERR(nv)) {
-		ret = PTR_ERR(nv);
-		goto err_fd;
-	}
+	if (IS_ERR(nv))
+		return PTR_ERR(nv);
 	file = vbus_nativefd_create(nv);
 	if (IS_ERR(file)) {
-		ret = PTR_ERR(file);
 		vbus_native_close(nv);
-		goto err_fd;
+		return PTR_ERR(file);
 	}
-	if (put_user(fd, &uopen->fd)) {
-		ret = -EFAULT;
-		/* Closes the front. */
-		fput(file);
-		goto err_fd;
-	}
-	fd_install(fd, file);
-	return 0;
-
-err_fd:
-	put_unused_fd(fd);
-	return ret;
+	return vbus_ioctl_install(file, &uopen->fd);
 }
 
 static const struct vbus_ioctl vbus_bus_ioctls[] = {
