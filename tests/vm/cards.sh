@@ -48,6 +48,28 @@ card_guest()
 		done; echo no carrier; exit 1"
 }
 
+# cards_guest GUEST SLOT...: as card_guest, but in one go, as each command in a guest
+# costs the line's time, and without waiting for links
+cards_guest()
+{
+	local name=$1
+	shift
+	guest "$name" "for n in $*; do
+			for i in \$(seq 600); do
+				[ -d /sys/bus/vbus/devices/vbus0-\$n/net ] && break
+				usleep 100000
+			done
+			name=\$(ls /sys/bus/vbus/devices/vbus0-\$n/net) || exit 1
+			ip addr replace 10.7.\$n.2/24 dev \$name && ip link set \$name up || exit 1
+		done"
+}
+
+# For many pings at once: a raw socket gets everybody's answers, one of this kind its own.
+own_answers()
+{
+	sysctl -q -w net.ipv4.ping_group_range="0 2147483647"
+}
+
 # The whole way: device, slot, both ends. card_make GUEST BUS SLOT DEV [ATTR=VALUE...]
 card_make()
 {

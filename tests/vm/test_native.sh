@@ -54,21 +54,7 @@ make_cards()
 	done
 }
 
-# In one go: each command in a guest costs the line's time.
-cards_guest()
-{
-	guest g1 "for n in $(echo $cards); do
-			for i in \$(seq 600); do
-				[ -d /sys/bus/vbus/devices/vbus0-\$n/net ] && break
-				usleep 100000
-			done
-			name=\$(ls /sys/bus/vbus/devices/vbus0-\$n/net) || exit 1
-			ip addr replace 10.7.\$n.2/24 dev \$name && ip link set \$name up || exit 1
-		done"
-}
-
-# A raw socket would get everybody's answers; these get their own.
-sysctl -q -w net.ipv4.ping_group_range="0 2147483647"
+own_answers
 
 all_answer()
 {
@@ -107,7 +93,7 @@ seen_after()
 }
 
 check "62 more cards, plugged live" make_cards
-check "the guest has them all" cards_guest
+check "the guest has them all" cards_guest g1 $cards
 check "two interrupts still" queues_are 2
 check "all answer at once" all_answer 10
 check "the rng still gives" rng_works 63
