@@ -372,7 +372,7 @@ static void waiter_end(struct kunit *test, struct waiter *w)
 static void region_test_del_waits(struct kunit *test)
 {
 	struct region_ctx *ctx = test->priv;
-	struct vbus_mem_ref ref, second;
+	struct vbus_mem_ref ref = {}, second = {};
 	struct bio_vec bv[2];
 	struct waiter w;
 	u8 byte;
@@ -380,9 +380,9 @@ static void region_test_del_waits(struct kunit *test)
 	KUNIT_ASSERT_EQ(test, 0, add(ctx, A, 2));
 	KUNIT_ASSERT_EQ(test, 0, add(ctx, A + 8 * P, 1));
 	KUNIT_ASSERT_LT(test, 0, vbus_mem_get_bvecs(ctx->mem, A, 2 * P, true,
-						    bv, 2, &ref));
+						    bv, 0, 2, &ref));
 	KUNIT_ASSERT_LT(test, 0, vbus_mem_get_bvecs(ctx->mem, A, 1, false,
-						    bv, 2, &second));
+						    bv, 0, 2, &second));
 	waiter_start(test, &w, ctx->mem, waiter_del);
 
 	/* Nobody finds it any more, yet its addresses and pages are taken. */
@@ -412,7 +412,7 @@ static void region_test_del_waits(struct kunit *test)
 static void region_test_del_killed(struct kunit *test)
 {
 	struct region_ctx *ctx = test->priv;
-	struct vbus_mem_ref ref;
+	struct vbus_mem_ref ref = {};
 	struct bio_vec bv[2];
 	struct waiter w;
 	int i;
@@ -421,7 +421,7 @@ static void region_test_del_killed(struct kunit *test)
 	/* The second round shows that the first left nothing behind. */
 	for (i = 0; i < 2; i++) {
 		KUNIT_ASSERT_LT(test, 0, vbus_mem_get_bvecs(ctx->mem, A, 2 * P, true,
-							    bv, 2, &ref));
+							    bv, 0, 2, &ref));
 		waiter_start(test, &w, ctx->mem, waiter_del);
 		KUNIT_EXPECT_FALSE(test, present(ctx, A));
 		send_sig(SIGKILL, w.task, 1);
@@ -432,7 +432,7 @@ static void region_test_del_killed(struct kunit *test)
 		vbus_mem_put(&ref);
 	}
 	KUNIT_ASSERT_LT(test, 0, vbus_mem_get_bvecs(ctx->mem, A, 2 * P, true,
-						    bv, 2, &ref));
+						    bv, 0, 2, &ref));
 	waiter_start(test, &w, ctx->mem, waiter_del);
 	vbus_mem_put(&ref);
 	waiter_end(test, &w);
@@ -444,7 +444,7 @@ static void region_test_destroy_waits(struct kunit *test)
 {
 	struct vbus_mem *mem = vbus_mem_create();
 	struct region_ctx *ctx = test->priv;
-	struct vbus_mem_ref ref;
+	struct vbus_mem_ref ref = {};
 	struct bio_vec bv[2];
 	struct waiter w;
 
@@ -453,7 +453,7 @@ static void region_test_destroy_waits(struct kunit *test)
 	KUNIT_ASSERT_EQ(test, 0, vbus_mem_add(mem, 0, 2 * P, ctx->user, true));
 	KUNIT_ASSERT_EQ(test, 0, vbus_mem_add(mem, TOP, P, ctx->user, false));
 	KUNIT_ASSERT_EQ(test, 0, vbus_mem_del(mem, TOP, P));
-	KUNIT_ASSERT_LT(test, 0, vbus_mem_get_bvecs(mem, 0, 2 * P, false, bv, 2, &ref));
+	KUNIT_ASSERT_LT(test, 0, vbus_mem_get_bvecs(mem, 0, 2 * P, false, bv, 0, 2, &ref));
 	waiter_start(test, &w, mem, waiter_destroy);
 	/* The holder can still use what it holds. */
 	memset(page_address(bv[0].bv_page), 0, P);

@@ -119,7 +119,7 @@ static void mem_test_edges(struct kunit *test)
 {
 	struct mem_ctx *ctx = test->priv;
 	struct bio_vec *bv;
-	struct vbus_mem_ref ref;
+	struct vbus_mem_ref ref = {};
 	struct vbus_mem_map map;
 	size_t i, len;
 	int want, ret;
@@ -149,15 +149,16 @@ static void mem_test_edges(struct kunit *test)
 		rcu_read_unlock();
 		EDGE_EQ(mem_edges[i].rdonly ? -EFAULT : want, min(ret, 0));
 
-		want = mem_edges[i].one ? 0 : -EFAULT;
-		ret = vbus_mem_get_bvecs(ctx->mem, addr, len, false, bv, 16, &ref);
+		ret = vbus_mem_get_bvecs(ctx->mem, addr, len, false, bv, 0, 16, &ref);
 		EDGE_EQ(want, min(ret, 0));
 		vbus_mem_put(&ref);
 		if (mem_edges[i].rdonly)
 			want = -EFAULT;
-		ret = vbus_mem_get_bvecs(ctx->mem, addr, len, true, bv, 16, &ref);
+		ret = vbus_mem_get_bvecs(ctx->mem, addr, len, true, bv, 0, 16, &ref);
 		EDGE_EQ(want, min(ret, 0));
 		vbus_mem_put(&ref);
+		if (!mem_edges[i].one)
+			want = -EFAULT;
 		ret = vbus_mem_map(ctx->mem, addr, len, &map);
 		EDGE_EQ(want, ret);
 		if (!ret)
@@ -169,7 +170,7 @@ static void mem_test_edges(struct kunit *test)
 static void mem_test_no_bytes(struct kunit *test)
 {
 	struct mem_ctx *ctx = test->priv;
-	struct vbus_mem_ref ref;
+	struct vbus_mem_ref ref = {};
 	struct vbus_mem_map map;
 	struct bio_vec bv;
 
@@ -181,8 +182,49 @@ static void mem_test_no_bytes(struct kunit *test)
 			vbus_mem_bvecs(ctx->mem, A, 0, false, &bv, 1));
 	rcu_read_unlock();
 	KUNIT_EXPECT_EQ(test, -EFAULT,
-			vbus_mem_get_bvecs(ctx->mem, A, 0, false, &bv, 1, &ref));
+			vbus_mem_get_bvecs(ctx->mem, A, 0, false, &bv, 0, 1, &ref));
 	KUNIT_EXPECT_EQ(test, -EFAULT, vbus_mem_map(ctx->mem, A, 0, &map));
+}
+
+/* Ranges gathered one by one: pages that adjoin share entries, regions are kept once. */
+static void mem_test_gather(struct kunit *test)
+{
+	struct mem_ctx *ctx = test->priv;
+	struct vbus_mem_ref ref = {};
+	struct bio_vec *bv;
+	unsigned int i;
+	int nr = 0;
+
+	bv = kunit_kcalloc(test, 16, sizeof(*bv), GFP_KERNEL);
+	KUNIT_ASSERT_NOT_NULL(test, bv);
+	mem_fill(test);
+	for (i = 0; i <= VBUS_MEM_REF_REGIONS; i++)
+		mem_add(test, A + i * 2 * P, 1, i, false);
+	/* Halves of a page are one piece. */
+	nr = vbus_mem_get_bvecs(ctx->mem, A, P / 2, true, bv, nr, 16, &ref);
+	KUNIT_EXPECT_EQ(test, 1, nr);
+	nr = vbus_mem_get_bvecs(ctx->mem, A + P / 2, P / 2, true, bv, nr, 16, &ref);
+	KUNIT_EXPECT_EQ(test, 1, nr);
+	KUNIT_EXPECT_EQ(test, (u32)P, bv[0].bv_len);
+	/* The same again is a piece of its own, but no other region. */
+	nr = vbus_mem_get_bvecs(ctx->mem, A, P, true, bv, nr, 16, &ref);
+	KUNIT_EXPECT_EQ(test, 2, nr);
+	KUNIT_EXPECT_EQ(test, -EFAULT,
+			vbus_mem_get_bvecs(ctx->mem, A + P, 1, true, bv, nr, 16, &ref));
+	KUNIT_EXPECT_EQ(test, -ENOSPC,
+			vbus_mem_get_bvecs(ctx->mem, A, 1, true, bv, nr, 2, &ref));
+	for (i = 1; i < VBUS_MEM_REF_REGIONS; i++)
+		KUNIT_EXPECT_GT(test, vbus_mem_get_bvecs(ctx->mem, A + i * 2 * P, P, true,
+							 bv, nr, 16, &ref), 0);
+	KUNIT_EXPECT_EQ(test, -E2BIG,
+			vbus_mem_get_bvecs(ctx->mem, A + i * 2 * P, P, true,
+					   bv, nr, 16, &ref));
+	vbus_mem_put(&ref);
+	for (i = 0; i < VBUS_MEM_REF_REGIONS; i++)
+		KUNIT_EXPECT_PTR_EQ(test, (void *)NULL, ref.region[i]);
+	/* Nothing holds any of them any more. */
+	for (i = 0; i <= VBUS_MEM_REF_REGIONS; i++)
+		KUNIT_EXPECT_EQ(test, 0, vbus_mem_del(ctx->mem, A + i * 2 * P, P));
 }
 
 static void mem_test_empty(struct kunit *test)
@@ -377,7 +419,7 @@ static void mem_test_direct(struct kunit *test)
 {
 	struct mem_ctx *ctx = test->priv;
 	struct vbus_mem *mem = vbus_mem_create_direct();
-	struct vbus_mem_ref ref;
+	struct vbus_mem_ref ref = {};
 	struct vbus_mem_map map;
 	struct bio_vec bv[2];
 	unsigned long block;
@@ -407,7 +449,7 @@ static void mem_test_direct(struct kunit *test)
 	KUNIT_EXPECT_PTR_EQ(test, virt_to_page((void *)block), bv[0].bv_page);
 	KUNIT_EXPECT_EQ(test, 5U, bv[0].bv_offset);
 	KUNIT_EXPECT_EQ(test, 3 * (u32)P, bv[0].bv_len);
-	KUNIT_EXPECT_EQ(test, 1, vbus_mem_get_bvecs(mem, addr, P, true, bv, 2, &ref));
+	KUNIT_EXPECT_EQ(test, 1, vbus_mem_get_bvecs(mem, addr, P, true, bv, 0, 2, &ref));
 	vbus_mem_put(&ref);
 	KUNIT_EXPECT_EQ(test, 0, vbus_mem_map(mem, addr + 8, 2 * P, &map));
 	KUNIT_EXPECT_PTR_EQ(test, (void *)block + 8, map.vaddr);
@@ -421,7 +463,7 @@ static void mem_test_direct(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, -EFAULT, vbus_mem_bvecs(mem, hole, 1, false, bv, 2));
 	rcu_read_unlock();
 	KUNIT_EXPECT_EQ(test, -EFAULT,
-			vbus_mem_get_bvecs(mem, hole, 1, false, bv, 2, &ref));
+			vbus_mem_get_bvecs(mem, hole, 1, false, bv, 0, 2, &ref));
 	KUNIT_EXPECT_EQ(test, -EFAULT, vbus_mem_map(mem, hole, P, &map));
 	KUNIT_EXPECT_EQ(test, -EINVAL, vbus_mem_add(mem, A, P, ctx->user, false));
 	KUNIT_EXPECT_EQ(test, -EINVAL, vbus_mem_del(mem, A, P));
@@ -492,6 +534,7 @@ static void mem_case_exit(struct kunit *test)
 static struct kunit_case mem_cases[] = {
 	KUNIT_CASE(mem_test_edges),
 	KUNIT_CASE(mem_test_no_bytes),
+	KUNIT_CASE(mem_test_gather),
 	KUNIT_CASE(mem_test_empty),
 	KUNIT_CASE(mem_test_copy),
 	KUNIT_CASE(mem_test_rdonly),

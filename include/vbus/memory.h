@@ -123,31 +123,38 @@ int vbus_mem_write(struct vbus_mem *mem, u64 addr, const void *src, size_t len);
 int vbus_mem_bvecs(struct vbus_mem *mem, u64 addr, u32 len, bool write,
 		   struct bio_vec *bv, unsigned int max);
 
+/* Regions one ref can keep: a request rarely lies in more than two. */
+#define VBUS_MEM_REF_REGIONS	4
+
 /**
- * struct vbus_mem_ref - keeps one range of guest pages past the RCU section
- * @cookie: private to memory.c
+ * struct vbus_mem_ref - keeps guest pages past the RCU section
+ * @region: private to memory.c
+ *
+ * Zeroed, it keeps nothing.
  */
 struct vbus_mem_ref {
-	void *cookie;
+	void *region[VBUS_MEM_REF_REGIONS];
 };
 
 /**
- * vbus_mem_get_bvecs() - vbus_mem_bvecs() with a reference
+ * vbus_mem_get_bvecs() - vbus_mem_bvecs() with a reference, a range at a time
  * @mem: the map
  * @addr: guest address
  * @len: bytes, not zero
  * @write: the device will write there
- * @bv: filled in; physically adjoining pages share an entry
+ * @bv: filled in from entry @nr on; pages that physically adjoin, also those of the
+ *	entry before, share an entry
+ * @nr: entries at @bv that are in use already
  * @max: entries at @bv
- * @ref: filled in; to be put with vbus_mem_put(), from any context
- *
- * The range must lie in one region, else -EFAULT.
+ * @ref: zeroed, or of the ranges before; to be put with vbus_mem_put(), whatever
+ *	this returned, from any context
  *
  * Context: any.
- * Return: as vbus_mem_bvecs(); on failure there is nothing to put.
+ * Return: entries in use; or as vbus_mem_bvecs(), with those before still kept;
+ * -E2BIG: the ranges lie in more regions than a ref can keep.
  */
 int vbus_mem_get_bvecs(struct vbus_mem *mem, u64 addr, u32 len, bool write,
-		       struct bio_vec *bv, unsigned int max,
+		       struct bio_vec *bv, unsigned int nr, unsigned int max,
 		       struct vbus_mem_ref *ref);
 void vbus_mem_put(struct vbus_mem_ref *ref);
 

@@ -236,43 +236,72 @@ int vbus_mem_bvecs(struct vbus_mem *mem, u64 addr, u32 len, bool write,
 }
 EXPORT_SYMBOL_GPL(vbus_mem_bvecs);
 
+/* Keep @region, unless @ref does so already. */
+static int vbus_mem_keep(struct vbus_mem_ref *ref, struct vbus_region *region)
+{
+	unsigned int i;
+
+	for (i = 0; i < VBUS_MEM_REF_REGIONS; i++) {
+		if (ref->region[i] == region)
+			return 0;
+		if (ref->region[i])
+			continue;
+		/* Fails if the region began to die after it was found. */
+		if (!percpu_ref_tryget_live_rcu(&region->ref))
+			return -EFAULT;
+		ref->region[i] = region;
+		return 0;
+	}
+	return -E2BIG;
+}
+
 int vbus_mem_get_bvecs(struct vbus_mem *mem, u64 addr, u32 len, bool write,
-		       struct bio_vec *bv, unsigned int max,
+		       struct bio_vec *bv, unsigned int nr, unsigned int max,
 		       struct vbus_mem_ref *ref)
 {
 	struct vbus_mem_span span;
-	struct percpu_ref *pref;
-	int nr = -EFAULT;
+	int ret = nr;
+	u32 n;
 
-	ref->cookie = NULL;
 	if (!len || vbus_mem_wraps(addr, len))
 		return -EFAULT;
 
 	rcu_read_lock();
-	if (!vbus_mem_span(mem, addr, len, write, &span) || span.len != len)
-		goto out;
-	pref = span.region ? &span.region->ref : NULL;
-	/* Fails if the region began to die after it was found. */
-	if (pref && !percpu_ref_tryget_live_rcu(pref))
-		goto out;
-	nr = vbus_span_bvecs(&span, offset_in_page(addr), bv, 0, max);
-	if (nr > 0)
-		ref->cookie = pref;
-	else if (pref)
-		percpu_ref_put(pref);
-out:
+	while (len) {
+		if (!vbus_mem_span(mem, addr, len, write, &span)) {
+			ret = -EFAULT;
+			break;
+		}
+		n = span.len;
+		if (span.region) {
+			int err = vbus_mem_keep(ref, span.region);
+
+			if (err) {
+				ret = err;
+				break;
+			}
+		}
+		ret = vbus_span_bvecs(&span, offset_in_page(addr), bv, ret, max);
+		if (ret < 0)
+			break;
+		addr += n;
+		len -= n;
+	}
 	rcu_read_unlock();
-	return nr;
+	return ret;
 }
 EXPORT_SYMBOL_GPL(vbus_mem_get_bvecs);
 
 void vbus_mem_put(struct vbus_mem_ref *ref)
 {
-	struct percpu_ref *pref = ref->cookie;
+	struct vbus_region *region;
+	unsigned int i;
 
-	ref->cookie = NULL;
-	if (pref)
-		percpu_ref_put(pref);
+	for (i = 0; i < VBUS_MEM_REF_REGIONS && ref->region[i]; i++) {
+		region = ref->region[i];
+		ref->region[i] = NULL;
+		percpu_ref_put(&region->ref);
+	}
 }
 EXPORT_SYMBOL_GPL(vbus_mem_put);
 
