@@ -19,8 +19,9 @@
  * the RTNL: with the loopback connector the guest's driver may hold it while it
  * writes the register that leads here.  config_read runs under a spinlock.
  * kick may come from any context, hard interrupts included, and must not
- * sleep; it comes only between start and stop: when stop is called, no kick
- * runs and none will come.
+ * sleep.  A model that has to sleep has serve instead: the core calls it in process
+ * context, one call at a time for each queue.  Both come only between start and
+ * stop: when stop is called, neither runs and none will come.
  *
  * Lock order: bus->lock, dev->lock, RTNL; and bus->lock or RTNL, conn->lock,
  * dev->config_lock.  conn->lock and dev->lock never nest.
@@ -89,6 +90,10 @@ struct vbus_device_info {
  * @start: features are frozen, enabled queues attached; begin work
  * @stop: end work; when it returns no queue of @conn is touched any more
  * @kick: the guest rang queue @q: it has (perhaps) new chains
+ * @serve: the same, in process context; a model has either this or @kick.  With
+ *	@nowait it runs in a thread of the VMM that is about to go back to its guest:
+ *	it must not wait for anything but memory.  Returns true if it has left
+ *	chains: it is then called again, without @nowait.
  * @config_read: copy config space bytes; range was checked; must not sleep
  * @stat: value of counter @nr
  */
@@ -116,6 +121,7 @@ struct vbus_model {
 	int (*start)(struct vbus_conn *conn);
 	void (*stop)(struct vbus_conn *conn);
 	void (*kick)(struct vbus_queue *q);
+	bool (*serve)(struct vbus_queue *q, bool nowait);
 	void (*config_read)(struct vbus_device *dev, u32 off, void *buf,
 			    u32 len);
 	u64 (*stat)(struct vbus_device *dev, unsigned int nr);
@@ -174,32 +180,60 @@ static inline struct vbus_device *to_vbus_device(struct config_item *item)
  * and VBUS_DEVICE_ATTR(pfx_, mtu) makes pfx_attr_mtu.  The core calls both
  * under dev->lock; set only while the device is disabled (else EBUSY), with
  * surrounding white space removed and at most one page long.
+ *
+ * VBUS_DEVICE_ATTR_LIVE() is for what is asked of a device while it is enabled: it
+ * has no show, and set is called only then (else ENODEV).  VBUS_DEVICE_ATTR_RO()
+ * has no set.
  */
 ssize_t vbus_device_attr_show(struct config_item *item, char *page,
 			      ssize_t (*show)(struct vbus_device *dev,
 					      char *page));
 ssize_t vbus_device_attr_store(struct config_item *item, const char *page,
-			       size_t count,
+			       size_t count, bool live,
 			       int (*set)(struct vbus_device *dev,
 					  const char *value));
 
-#define VBUS_DEVICE_ATTR(_pfx, _name)					\
+#define VBUS_DEVICE_ATTR_SHOW(_pfx, _name)				\
 static ssize_t _pfx##_name##_cfs_show(struct config_item *item,		\
 				      char *page)			\
 {									\
 	return vbus_device_attr_show(item, page, _pfx##_name##_show);	\
-}									\
+}
+
+#define VBUS_DEVICE_ATTR_STORE(_pfx, _name, _live)			\
 static ssize_t _pfx##_name##_cfs_store(struct config_item *item,	\
 				       const char *page, size_t count)	\
 {									\
-	return vbus_device_attr_store(item, page, count,		\
+	return vbus_device_attr_store(item, page, count, _live,		\
 				      _pfx##_name##_set);		\
-}									\
+}
+
+#define VBUS_DEVICE_ATTR(_pfx, _name)					\
+VBUS_DEVICE_ATTR_SHOW(_pfx, _name)					\
+VBUS_DEVICE_ATTR_STORE(_pfx, _name, false)				\
 static struct configfs_attribute _pfx##attr_##_name = {			\
 	.ca_name = __stringify(_name),					\
 	.ca_mode = 0644,						\
 	.ca_owner = THIS_MODULE,					\
 	.show = _pfx##_name##_cfs_show,					\
+	.store = _pfx##_name##_cfs_store,				\
+}
+
+#define VBUS_DEVICE_ATTR_RO(_pfx, _name)				\
+VBUS_DEVICE_ATTR_SHOW(_pfx, _name)					\
+static struct configfs_attribute _pfx##attr_##_name = {			\
+	.ca_name = __stringify(_name),					\
+	.ca_mode = 0444,						\
+	.ca_owner = THIS_MODULE,					\
+	.show = _pfx##_name##_cfs_show,					\
+}
+
+#define VBUS_DEVICE_ATTR_LIVE(_pfx, _name)				\
+VBUS_DEVICE_ATTR_STORE(_pfx, _name, true)				\
+static struct configfs_attribute _pfx##attr_##_name = {			\
+	.ca_name = __stringify(_name),					\
+	.ca_mode = 0200,						\
+	.ca_owner = THIS_MODULE,					\
 	.store = _pfx##_name##_cfs_store,				\
 }
 

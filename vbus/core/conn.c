@@ -23,7 +23,7 @@ static void vbus_conn_release(struct kref *ref)
 	kfree(conn);
 }
 
-static void vbus_conn_put(struct vbus_conn *conn)
+void vbus_conn_put(struct vbus_conn *conn)
 {
 	kref_put(&conn->ref, vbus_conn_release);
 }
@@ -259,6 +259,9 @@ void vbus_conn_stop(struct vbus_conn *conn)
 	for (i = 0; i < conn->info.nr_queues; i++)
 		WRITE_ONCE(conn->queues[i].running, false);
 	synchronize_rcu();
+	if (conn->dev->model->serve)
+		for (i = 0; i < conn->info.nr_queues; i++)
+			vbus_serve_stop(&conn->queues[i]);
 	conn->dev->model->stop(conn);
 	WRITE_ONCE(conn->started, false);
 }

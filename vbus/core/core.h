@@ -43,6 +43,7 @@
 #include <linux/irq_work.h>
 #include <linux/kref.h>
 #include <linux/mutex.h>
+#include <linux/task_work.h>
 #include <linux/uidgid.h>
 #include <linux/wait.h>
 #include <linux/workqueue.h>
@@ -178,6 +179,9 @@ struct vbus_doorbell;
  * @pos: positions at attach
  * @map: the ring, while attached
  * @doorbell: eventfd that kicks; under conn->lock
+ * @serve: state of serving, see serve.c, as the next two
+ * @serve_task: serves in the thread that rang
+ * @serve_work: serves
  */
 struct vbus_conn_queue {
 	struct vbus_queue q;
@@ -189,6 +193,9 @@ struct vbus_conn_queue {
 	struct ioq_pos pos;
 	struct vbus_mem_map map;
 	struct vbus_doorbell *doorbell;
+	unsigned long serve;
+	struct callback_head serve_task;
+	struct work_struct serve_work;
 };
 
 #define to_conn_queue(queue)	container_of(queue, struct vbus_conn_queue, q)
@@ -316,6 +323,7 @@ void vbus_session_requeue(struct vbus_session *session,
 			  const struct vbus_event *ev);
 
 /* conn.c */
+void vbus_conn_put(struct vbus_conn *conn);
 void vbus_conn_disconnect(struct vbus_conn *conn);
 void vbus_conn_reset(struct vbus_conn *conn);
 int vbus_conn_set_status(struct vbus_conn *conn, u32 status);
@@ -328,6 +336,13 @@ int vbus_conn_queues_init(struct vbus_conn *conn);
 int vbus_queue_attach(struct vbus_conn_queue *cq);
 void vbus_queue_detach(struct vbus_conn_queue *cq);
 void vbus_queue_kick(struct vbus_conn_queue *cq);
+
+/* serve.c */
+void vbus_serve_init(struct vbus_conn_queue *cq);
+void vbus_serve_ring(struct vbus_conn_queue *cq);
+void vbus_serve_stop(struct vbus_conn_queue *cq);
+int vbus_serve_wq_create(void);
+void vbus_serve_wq_destroy(void);
 
 /* signal.c */
 struct vbus_irq *vbus_irq_alloc(struct eventfd_ctx *ctx, void (*fn)(void *arg),

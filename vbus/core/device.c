@@ -153,12 +153,14 @@ EXPORT_SYMBOL_GPL(vbus_device_attr_show);
  * @item: the device's item
  * @page: what was written
  * @count: its length
+ * @live: only while the device is enabled, instead of only while it is not
  * @set: the model's function, called under dev->lock with trimmed text
  *
- * Return: @count; -EBUSY while the device is enabled; or what @set answers.
+ * Return: @count; -EBUSY while the device is enabled, or with @live -ENODEV while it
+ * is not; or what @set answers.
  */
 ssize_t vbus_device_attr_store(struct config_item *item, const char *page,
-			       size_t count,
+			       size_t count, bool live,
 			       int (*set)(struct vbus_device *dev,
 					  const char *value))
 {
@@ -171,9 +173,12 @@ ssize_t vbus_device_attr_store(struct config_item *item, const char *page,
 		return -ENOMEM;
 
 	mutex_lock(&dev->lock);
-	if (dev->enabled) {
+	if (dev->enabled && !live) {
 		vbus_dev_err(dev, "attributes are fixed while enable is 1\n");
 		ret = -EBUSY;
+	} else if (!dev->enabled && live) {
+		vbus_dev_err(dev, "only while enable is 1\n");
+		ret = -ENODEV;
 	} else {
 		ret = set(dev, strim(text));
 	}

@@ -38,7 +38,7 @@ int vbus_register_model(struct vbus_model *model)
 
 	if (!model->name || !model->alloc || !model->free || !model->enable ||
 	    !model->disable || !model->device_info || !model->queue_info ||
-	    !model->start || !model->stop || !model->kick ||
+	    !model->start || !model->stop || !model->kick == !model->serve ||
 	    !model->config_read || (model->nr_stats && !model->stat))
 		return -EINVAL;
 

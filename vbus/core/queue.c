@@ -32,6 +32,7 @@ int vbus_conn_queues_init(struct vbus_conn *conn)
 		cq->q.conn = conn;
 		cq->q.index = i;
 		cq->q.seg_max = cq->info.seg_max;
+		vbus_serve_init(cq);
 	}
 	return 0;
 }
@@ -92,10 +93,17 @@ void vbus_queue_detach(struct vbus_conn_queue *cq)
 /* Any context. */
 void vbus_queue_kick(struct vbus_conn_queue *cq)
 {
+	const struct vbus_model *model;
+
 	rcu_read_lock();
 	/* Pairs with the release in vbus_conn_start(). */
-	if (smp_load_acquire(&cq->running))
-		cq->q.conn->dev->model->kick(&cq->q);
+	if (smp_load_acquire(&cq->running)) {
+		model = cq->q.conn->dev->model;
+		if (model->serve)
+			vbus_serve_ring(cq);
+		else
+			model->kick(&cq->q);
+	}
 	rcu_read_unlock();
 }
 

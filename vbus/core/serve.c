@@ -1,0 +1,161 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Queues served in process context, for models with a serve hook.
+ *
+ * A ring comes with interrupts off, mostly inside the wake-up of a doorbell eventfd
+ * that a vCPU thread of the VMM has just written to.  To wake a thread would cost
+ * more than most requests do.  So that thread is given a task work: it runs before
+ * the thread goes back to its guest, may sleep, and what it does is charged to the
+ * VMM.  Where there is no such thread, or it has had its share, a work item serves.
+ *
+ * cq->serve holds the state, and nothing is guarded by a lock:
+ *
+ *   WANTED	a ring came that nobody has looked at.  Who sets it sees to it that
+ *		somebody will: the one who is serving, the task work, or the work.
+ *   RUNNING	somebody serves; a bit lock.  Who lets go of it looks at WANTED once
+ *		more.
+ *   TASKED	the task work is queued.  It holds a reference to the connection and
+ *		this module, as it may come when all else is over.
+ *
+ * A ring is `set WANTED, barrier, look at RUNNING', the end of a run is `clear
+ * RUNNING, barrier, look at WANTED': one of them sees the other's.
+ */
+#include <linux/eventfd.h>
+#include <linux/module.h>
+#include <linux/sched.h>
+#include <linux/task_work.h>
+#include <linux/wait_bit.h>
+#include <linux/workqueue.h>
+#include "core.h"
+
+enum {
+	VBUS_SERVE_WANTED,
+	VBUS_SERVE_RUNNING,
+	VBUS_SERVE_TASKED,
+};
+
+/* Apart from vbus_wq, whose work may wait for requests to end. */
+static struct workqueue_struct *vbus_serve_wq;
+
+/*
+ * Serve until nothing is wanted any more, or the model has had enough.  Once only
+ * with @nowait: others may go on ringing, and our guest waits.
+ */
+static void vbus_serve(struct vbus_conn_queue *cq, bool nowait)
+{
+	struct vbus_conn *conn = cq->q.conn;
+	bool more;
+
+	do {
+		if (test_and_set_bit(VBUS_SERVE_RUNNING, &cq->serve))
+			return;
+		/* Stopping waits for RUNNING, so conn->dev is there. */
+		more = smp_load_acquire(&cq->running) &&
+		       test_and_clear_bit(VBUS_SERVE_WANTED, &cq->serve) &&
+		       conn->dev->model->serve(&cq->q, nowait);
+		if (more)
+			set_bit(VBUS_SERVE_WANTED, &cq->serve);
+		clear_bit_unlock(VBUS_SERVE_RUNNING, &cq->serve);
+		/* Pairs with those in vbus_serve_ring() and vbus_conn_stop(). */
+		smp_mb__after_atomic();
+		if (!READ_ONCE(cq->running)) {
+			wake_up_bit(&cq->serve, VBUS_SERVE_RUNNING);
+			return;
+		}
+		if (!test_bit(VBUS_SERVE_WANTED, &cq->serve))
+			return;
+	} while (!more && !nowait);
+	queue_work(vbus_serve_wq, &cq->serve_work);
+}
+
+static void vbus_serve_work(struct work_struct *work)
+{
+	vbus_serve(container_of(work, struct vbus_conn_queue, serve_work),
+		   false);
+}
+
+static void vbus_serve_task(struct callback_head *head)
+{
+	struct vbus_conn_queue *cq = container_of(head, struct vbus_conn_queue,
+						  serve_task);
+	struct vbus_conn *conn = cq->q.conn;
+
+	clear_bit(VBUS_SERVE_TASKED, &cq->serve);
+	/* A ring from now on may queue it again. */
+	smp_mb__after_atomic();
+	vbus_serve(cq, true);
+	vbus_conn_put(conn);
+	module_put(THIS_MODULE);
+}
+
+/*
+ * Is this a thread that has written to an eventfd?  It has no more to do in the
+ * kernel than to go back to user space or into its guest.  Any other caller may wait
+ * for the very request that it rings for.
+ */
+static bool vbus_serve_task_ok(void)
+{
+	return in_task() && !eventfd_signal_allowed() &&
+	       !(current->flags & (PF_KTHREAD | PF_IO_WORKER | PF_EXITING));
+}
+
+static bool vbus_serve_by_task(struct vbus_conn_queue *cq)
+{
+	struct vbus_conn *conn = cq->q.conn;
+
+	if (!vbus_serve_task_ok() ||
+	    test_and_set_bit(VBUS_SERVE_TASKED, &cq->serve))
+		return false;
+	kref_get(&conn->ref);
+	__module_get(THIS_MODULE);
+	if (!task_work_add(current, &cq->serve_task, TWA_RESUME))
+		return true;
+	clear_bit(VBUS_SERVE_TASKED, &cq->serve);
+	module_put(THIS_MODULE);
+	/* Not the last one: kicks come to connected devices only. */
+	vbus_conn_put(conn);
+	return false;
+}
+
+/* Any context; the queue runs, and rcu_read_lock() keeps it so. */
+void vbus_serve_ring(struct vbus_conn_queue *cq)
+{
+	if (test_and_set_bit(VBUS_SERVE_WANTED, &cq->serve))
+		return;
+	/* Pairs with the one in vbus_serve(). */
+	smp_mb__after_atomic();
+	if (test_bit(VBUS_SERVE_RUNNING, &cq->serve))
+		return;
+	if (!vbus_serve_by_task(cq))
+		queue_work(vbus_serve_wq, &cq->serve_work);
+}
+
+/*
+ * The queue does not run any more and a grace period has passed.  When this returns
+ * nobody serves, and who comes late finds nothing to do.
+ */
+void vbus_serve_stop(struct vbus_conn_queue *cq)
+{
+	cancel_work_sync(&cq->serve_work);
+	wait_on_bit(&cq->serve, VBUS_SERVE_RUNNING, TASK_UNINTERRUPTIBLE);
+	/* Of no use to the next one who starts it: he rings himself. */
+	clear_bit(VBUS_SERVE_WANTED, &cq->serve);
+}
+
+void vbus_serve_init(struct vbus_conn_queue *cq)
+{
+	INIT_WORK(&cq->serve_work, vbus_serve_work);
+	init_task_work(&cq->serve_task, vbus_serve_task);
+}
+
+int vbus_serve_wq_create(void)
+{
+	vbus_serve_wq = alloc_workqueue("vbus-serve", WQ_UNBOUND |
+					WQ_MEM_RECLAIM | WQ_SYSFS, 0);
+	return vbus_serve_wq ? 0 : -ENOMEM;
+}
+
+void vbus_serve_wq_destroy(void)
+{
+	destroy_workqueue(vbus_serve_wq);
+}
