@@ -1,0 +1,218 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Host model "blk": requests carried out by a regular file, as kiocbs with bvecs of
+ * the guest's own pages.
+ *
+ * With nowait a kiocb is marked IOCB_NOWAIT, as io_uring does it: what is in the page
+ * cache, or what O_DIRECT needs not wait for, is done at once.  Everything else is
+ * done again from a work item, so that buffered requests wait side by side.  What is
+ * short is gone on with there, too: the file system may have more to say at the point
+ * where it stopped.
+ */
+#include <linux/blkdev.h>
+#include <linux/falloc.h>
+#include <linux/ioprio.h>
+#include <linux/stat.h>
+#include <linux/uio.h>
+#include "blk.h"
+
+static u8 vdm_file_status(int err)
+{
+	return vdm_blk_status(errno_to_blk_status(err));
+}
+
+/* Return: true if the request is done with, one way or the other. */
+static bool vdm_file_result(struct vdm_blk_req *req, long ret)
+{
+	bool nowait = req->iocb.ki_flags & IOCB_NOWAIT;
+
+	if (ret > 0)
+		req->pos += ret;
+	if (ret >= 0 && req->pos >= req->len) {
+		vdm_blk_end(req, 0);
+		return true;
+	}
+	/* Not supported: to be asked not to wait. */
+	if (ret > 0 || (nowait && (ret == -EAGAIN || ret == -EOPNOTSUPP)))
+		return false;
+	/* Nothing where the disk ends: the file has become shorter. */
+	vdm_blk_end(req, ret ? vdm_file_status(ret) : VBUS_BLK_S_IOERR);
+	return true;
+}
+
+/* O_DIRECT, from an interrupt or a work item of the file system. */
+static void vdm_file_complete(struct kiocb *iocb, long ret)
+{
+	struct vdm_blk_req *req = container_of(iocb, struct vdm_blk_req, iocb);
+
+	if (!vdm_file_result(req, ret))
+		vdm_blk_defer(req);
+}
+
+static ssize_t vdm_file_once(struct vdm_blk_req *req, bool write, bool nowait)
+{
+	struct file *file = req->bq->blk->file;
+	struct iov_iter iter;
+
+	iov_iter_bvec(&iter, write ? ITER_SOURCE : ITER_DEST, req->bv,
+		      req->nr_bv, req->len);
+	iov_iter_advance(&iter, req->pos);
+	req->iocb = (struct kiocb){
+		.ki_filp = file,
+		.ki_pos = (req->sector << SECTOR_SHIFT) + req->pos,
+		.ki_complete = vdm_file_complete,
+		.ki_flags = iocb_flags(file),
+		.ki_ioprio = get_current_ioprio(),
+	};
+	if (nowait)
+		req->iocb.ki_flags |= IOCB_NOWAIT;
+	if (!write)
+		return call_read_iter(file, &req->iocb, &iter);
+	if (req->flags & VBUS_BLK_REQ_FUA || req->bq->sync)
+		req->iocb.ki_flags |= IOCB_DSYNC;
+	return call_write_iter(file, &req->iocb, &iter);
+}
+
+static int vdm_file_rw(struct vdm_blk_req *req, bool write, bool nowait)
+{
+	ssize_t ret;
+
+	if (nowait && !req->bq->blk->limits.nowait)
+		return -EAGAIN;
+	do {
+		ret = vdm_file_once(req, write, nowait);
+		if (ret == -EIOCBQUEUED || vdm_file_result(req, ret))
+			return 0;
+	} while (!nowait);
+	return -EAGAIN;
+}
+
+static int vdm_file_read(struct vdm_blk_req *req, bool nowait)
+{
+	return vdm_file_rw(req, false, nowait);
+}
+
+static int vdm_file_write(struct vdm_blk_req *req, bool nowait)
+{
+	bool sync = req->flags & VBUS_BLK_REQ_FUA || req->bq->sync;
+
+	/* Through the page cache that ends in an fsync, which waits. */
+	if (nowait && sync && !req->bq->blk->direct)
+		return -EAGAIN;
+	return vdm_file_rw(req, true, nowait);
+}
+
+static int vdm_file_flush(struct vdm_blk_req *req, bool nowait)
+{
+	if (nowait)
+		return -EAGAIN;
+	vdm_blk_end(req, vdm_file_status(vfs_fsync(req->bq->blk->file, 1)));
+	return 0;
+}
+
+static int vdm_file_fallocate(struct vdm_blk_req *req, int mode)
+{
+	return vfs_fallocate(req->bq->blk->file, mode | FALLOC_FL_KEEP_SIZE,
+			     req->sector << SECTOR_SHIFT, req->len);
+}
+
+static int vdm_file_ended(struct vdm_blk_req *req, int err)
+{
+	if (!err && req->bq->sync)
+		err = vfs_fsync(req->bq->blk->file, 1);
+	vdm_blk_end(req, vdm_file_status(err));
+	return 0;
+}
+
+static int vdm_file_discard(struct vdm_blk_req *req, bool nowait)
+{
+	if (nowait)
+		return -EAGAIN;
+	return vdm_file_ended(req, vdm_file_fallocate(req,
+						      FALLOC_FL_PUNCH_HOLE));
+}
+
+static int vdm_file_zeroes(struct vdm_blk_req *req, bool nowait)
+{
+	int err = -EOPNOTSUPP;
+
+	if (nowait)
+		return -EAGAIN;
+	/* A hole reads as zeroes, too, and more file systems have them. */
+	if (!(req->flags & VBUS_BLK_REQ_NOUNMAP))
+		err = vdm_file_fallocate(req, FALLOC_FL_PUNCH_HOLE);
+	if (err == -EOPNOTSUPP)
+		err = vdm_file_fallocate(req, FALLOC_FL_ZERO_RANGE);
+	return vdm_file_ended(req, err);
+}
+
+static u64 vdm_file_size(struct vdm_blk *blk)
+{
+	return i_size_read(file_inode(blk->file));
+}
+
+/* What is open stays. */
+static bool vdm_file_gone(struct vdm_blk *blk)
+{
+	return false;
+}
+
+const struct vdm_blk_ops vdm_blk_file_ops = {
+	.execute = {
+		[VBUS_BLK_OP_READ] = vdm_file_read,
+		[VBUS_BLK_OP_WRITE] = vdm_file_write,
+		[VBUS_BLK_OP_FLUSH] = vdm_file_flush,
+		[VBUS_BLK_OP_DISCARD] = vdm_file_discard,
+		[VBUS_BLK_OP_WRITE_ZEROES] = vdm_file_zeroes,
+	},
+	.size = vdm_file_size,
+	.gone = vdm_file_gone,
+};
+
+/**
+ * vdm_blk_file_limits() - what a file can do
+ * @blk: with @blk->file
+ * @lim: filled in
+ *
+ * Return: 0; -EINVAL, after a line in the log: it can't do O_DIRECT.
+ */
+int vdm_blk_file_limits(struct vdm_blk *blk, struct vdm_blk_limits *lim)
+{
+	struct file *file = blk->file;
+	struct kstat stat = {};
+	int err;
+
+	lim->logical = SECTOR_SIZE;
+	/* What the page cache, and most file systems, work with. */
+	lim->physical = PAGE_SIZE;
+	lim->io_min = PAGE_SIZE;
+	lim->data_max = VDM_BLK_DATA_MAX;
+	lim->segs = VDM_BLK_DATA_SEGS;
+	/* The page cache takes any byte, but then guests would not be asked to. */
+	lim->align = 1;
+	if (file->f_op->fallocate) {
+		lim->discard_max = VDM_BLK_RANGE_MAX;
+		lim->discard_align = i_blocksize(file_inode(file)) >> SECTOR_SHIFT;
+		lim->zeroes_max = VDM_BLK_RANGE_MAX;
+	}
+	lim->cache = true;
+	lim->nowait = file->f_mode & FMODE_NOWAIT;
+	if (!blk->direct)
+		return 0;
+
+	err = vfs_getattr(&file->f_path, &stat, STATX_DIOALIGN,
+			  AT_STATX_DONT_SYNC);
+	if (!err && stat.result_mask & STATX_DIOALIGN) {
+		lim->logical = max_t(u32, stat.dio_offset_align, SECTOR_SIZE);
+		lim->align = max_t(u32, stat.dio_mem_align, SECTOR_SIZE);
+	} else if (file_inode(file)->i_sb->s_bdev) {
+		lim->logical = bdev_logical_block_size(file_inode(file)->i_sb->s_bdev);
+		lim->align = lim->logical;
+	} else {
+		lim->logical = PAGE_SIZE;
+		lim->align = PAGE_SIZE;
+	}
+	if (!err && stat.result_mask & STATX_DIOALIGN && !stat.dio_offset_align)
+		err = -EINVAL;
+	return err;
+}

@@ -1,0 +1,352 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Host model "blk": from the ring to requests, and from their ends back to the ring.
+ *
+ * vdm_blk_serve() is run by the core in process context, one at a time for a queue:
+ * often in the vCPU thread that rang, which must not wait, else in a work item.  A
+ * request that would wait gets a work item of its own.
+ *
+ * A request may end anywhere: inside its ->execute (a RAM disk, the page cache), or in
+ * an interrupt.  Its end only puts it on bq->done.  While somebody serves he flushes
+ * the list, so that what ends at once is completed in batches; otherwise the first on
+ * the list brings an irq_work, which runs when the interrupt is over and finds the
+ * others that ended in it.  The list's cmpxchg and the barrier in vdm_blk_serve()
+ * decide who flushes: see vdm_blk_end().
+ */
+#include <linux/blkdev.h>
+#include <linux/module.h>
+#include <linux/nospec.h>
+#include <linux/slab.h>
+#include "blk.h"
+
+/* Chains of one run; then others may have the CPU. */
+#define VDM_BLK_BUDGET		256
+/* A vCPU thread is to go back to its guest; the rest of a long queue is for others. */
+#define VDM_BLK_BUDGET_VCPU	32
+
+/*
+ * A completion for every one that ended would move the ring's lines to and fro, and
+ * only one for all of them would keep the guest waiting.
+ */
+#define VDM_BLK_BATCH		8
+
+void vdm_blk_broken(struct vdm_blk_queue *bq, const char *why)
+{
+	WRITE_ONCE(bq->dead, true);
+	vbus_conn_broken(bq->q->conn, why);
+}
+
+/* Under bq->lock. */
+static void vdm_blk_count(struct vdm_blk_queue *bq,
+			  const struct vdm_blk_req *req)
+{
+	static const enum vdm_blk_stat stat[VBUS_BLK_NR_OPS] = {
+		[VBUS_BLK_OP_READ] = VDM_BLK_READS,
+		[VBUS_BLK_OP_WRITE] = VDM_BLK_WRITES,
+		[VBUS_BLK_OP_FLUSH] = VDM_BLK_FLUSHES,
+		[VBUS_BLK_OP_DISCARD] = VDM_BLK_DISCARDS,
+		[VBUS_BLK_OP_WRITE_ZEROES] = VDM_BLK_ZEROES,
+	};
+	u64 *v = bq->stats->v;
+
+	if (req->deferred)
+		v[VDM_BLK_DEFERRED]++;
+	if (req->bounced)
+		v[VDM_BLK_BOUNCED]++;
+	if (req->status) {
+		v[VDM_BLK_ERRORS]++;
+		return;
+	}
+	v[stat[req->op]]++;
+	if (req->op == VBUS_BLK_OP_READ)
+		v[VDM_BLK_READ_BYTES] += req->len;
+	else if (req->op == VBUS_BLK_OP_WRITE)
+		v[VDM_BLK_WRITE_BYTES] += req->len;
+}
+
+/* The slot is free again; under bq->lock. */
+static void vdm_blk_free(struct vdm_blk_queue *bq, struct vdm_blk_req *req)
+{
+	req->busy = false;
+	bq->inflight--;
+}
+
+/* Complete what has ended.  Any context. */
+static void vdm_blk_flush(struct vdm_blk_queue *bq)
+{
+	struct ioq_south *ring = &bq->q->ring;
+	struct vdm_blk_req *req, *next;
+	struct llist_node *ended;
+	unsigned long flags;
+	bool signal, idle;
+	u32 len;
+
+	spin_lock_irqsave(&bq->lock, flags);
+	ended = llist_reverse_order(llist_del_all(&bq->done));
+	llist_for_each_entry_safe(req, next, ended, done) {
+		vdm_blk_count(bq, req);
+		len = req->op == VBUS_BLK_OP_READ ? req->len : 0;
+		ioq_south_complete(ring, req->id,
+				   req->status ? req->in_len : len);
+		vdm_blk_free(bq, req);
+	}
+	signal = ioq_south_publish(ring) && ioq_south_signal_needed(ring);
+	if (signal)
+		bq->stats->v[VDM_BLK_SIGNALS]++;
+	idle = bq->stopping && !bq->inflight;
+	spin_unlock_irqrestore(&bq->lock, flags);
+
+	if (signal)
+		vbus_queue_signal(bq->q);
+	if (idle)
+		wake_up(&bq->idle);
+}
+
+static void vdm_blk_flush_work(struct irq_work *work)
+{
+	vdm_blk_flush(container_of(work, struct vdm_blk_queue, work));
+}
+
+/**
+ * vdm_blk_end() - a request has ended
+ * @req: the request; nobody may touch it any more
+ * @status: 0 or VBUS_BLK_S_*
+ *
+ * Context: any.
+ */
+void vdm_blk_end(struct vdm_blk_req *req, u8 status)
+{
+	struct vdm_blk_queue *bq = req->bq;
+	__le32 word;
+
+	if (req->bounce)
+		status = vdm_blk_bounce_end(req, status);
+	vbus_mem_put(&req->ref);
+	req->status = status;
+	word = cpu_to_le32(status);
+	if (status &&
+	    vbus_mem_write(bq->mem, req->status_addr, &word, sizeof(word)))
+		vdm_blk_broken(bq, "a status is not in guest memory");
+
+	/* Stopping waits for a grace period: until then @bq is there. */
+	rcu_read_lock();
+	/*
+	 * The full barrier in llist_add() pairs with the one in vdm_blk_serve():
+	 * who is not seen serving here sees the list there.
+	 */
+	if (llist_add(&req->done, &bq->done) && !READ_ONCE(bq->serving))
+		irq_work_queue(&bq->work);
+	rcu_read_unlock();
+}
+
+static void vdm_blk_req_work(struct work_struct *work)
+{
+	struct vdm_blk_req *req = container_of(work, struct vdm_blk_req, work);
+
+	req->execute(req, false);
+}
+
+/**
+ * vdm_blk_defer() - carry a request out where it may wait
+ * @req: its ->execute has returned -EAGAIN, or would
+ *
+ * Context: any.
+ */
+void vdm_blk_defer(struct vdm_blk_req *req)
+{
+	req->deferred = true;
+	queue_work(req->bq->blk->wq, &req->work);
+}
+
+/* Take the next chain and a slot for it; NULL if there is none. */
+static struct vdm_blk_req *vdm_blk_get(struct vdm_blk_queue *bq,
+				       struct ioq_chain *chain)
+{
+	struct vdm_blk_req *req = NULL;
+	unsigned long flags;
+	bool twice = false;
+	int ret;
+
+	spin_lock_irqsave(&bq->lock, flags);
+	ret = vbus_queue_get(bq->q, bq->segs, VDM_BLK_SEG_MAX, chain);
+	if (ret > 0) {
+		req = &bq->reqs[array_index_nospec(chain->id, bq->nr_reqs)];
+		twice = req->busy;
+		if (!twice) {
+			req->busy = true;
+			bq->inflight++;
+		}
+	}
+	spin_unlock_irqrestore(&bq->lock, flags);
+
+	if (ret < 0) {
+		WRITE_ONCE(bq->dead, true);
+		return NULL;
+	}
+	if (twice) {
+		vdm_blk_broken(bq, "a chain has the id of one in flight");
+		return NULL;
+	}
+	return req;
+}
+
+/* Return: false if there was no chain. */
+static bool vdm_blk_serve_one(struct vdm_blk_queue *bq, bool nowait)
+{
+	struct vdm_blk_req *req;
+	struct ioq_chain chain;
+	unsigned long flags;
+	int ret;
+
+	if (READ_ONCE(bq->dead))
+		return false;
+	req = vdm_blk_get(bq, &chain);
+	if (!req)
+		return false;
+	ret = vdm_blk_parse(req, &chain);
+	if (ret > 0) {
+		vdm_blk_end(req, ret);
+	} else if (ret) {
+		spin_lock_irqsave(&bq->lock, flags);
+		vdm_blk_free(bq, req);
+		spin_unlock_irqrestore(&bq->lock, flags);
+		return false;
+	} else if (req->execute(req, nowait) == -EAGAIN) {
+		vdm_blk_defer(req);
+	}
+	return true;
+}
+
+/* Return: false if there are chains again. */
+static bool vdm_blk_enable_kicks(struct vdm_blk_queue *bq)
+{
+	unsigned long flags;
+	bool empty;
+
+	spin_lock_irqsave(&bq->lock, flags);
+	empty = READ_ONCE(bq->dead) || ioq_south_enable_kicks(&bq->q->ring);
+	spin_unlock_irqrestore(&bq->lock, flags);
+	return empty;
+}
+
+/* The serve hook: see struct vbus_model. */
+bool vdm_blk_serve(struct vbus_queue *q, bool nowait)
+{
+	unsigned int n, budget = nowait ? VDM_BLK_BUDGET_VCPU : VDM_BLK_BUDGET;
+	struct vdm_blk_queue *bq = q->priv;
+	struct blk_plug plug;
+
+	bq->stats->v[nowait ? VDM_BLK_SERVED_BY_VCPU : VDM_BLK_SERVED]++;
+	WRITE_ONCE(bq->serving, true);
+	n = 0;
+	do {
+		/* What the host's disk is given together it can join. */
+		blk_start_plug(&plug);
+		while (n < budget && vdm_blk_serve_one(bq, nowait))
+			if (++n % VDM_BLK_BATCH == 0)
+				vdm_blk_flush(bq);
+		blk_finish_plug(&plug);
+		vdm_blk_flush(bq);
+		cond_resched();
+	} while (n < budget && !vdm_blk_enable_kicks(bq));
+
+	WRITE_ONCE(bq->serving, false);
+	/* Pairs with llist_add() in vdm_blk_end(). */
+	smp_mb();
+	if (!llist_empty(&bq->done))
+		vdm_blk_flush(bq);
+	return n >= budget;
+}
+
+static void vdm_blk_queue_free(struct vdm_blk_queue *bq)
+{
+	u32 i;
+
+	for (i = 0; i < bq->nr_reqs; i++)
+		kvfree(bq->reqs[i].more);
+	kvfree(bq->reqs);
+	kfree(bq);
+}
+
+/**
+ * vdm_blk_queue_start() - make what serves a queue
+ * @blk: the device
+ * @q: its queue, attached
+ * @features: accepted by the guest
+ *
+ * Context: may sleep.
+ * Return: 0 or -ENOMEM.
+ */
+int vdm_blk_queue_start(struct vdm_blk *blk, struct vbus_queue *q,
+			u64 features)
+{
+	struct vdm_blk_queue *bq;
+	u32 i;
+
+	bq = kzalloc(sizeof(*bq), GFP_KERNEL_ACCOUNT);
+	if (!bq)
+		return -ENOMEM;
+	bq->nr_reqs = ioq_south_size(&q->ring);
+	bq->reqs = kvcalloc(bq->nr_reqs, sizeof(*bq->reqs), GFP_KERNEL_ACCOUNT);
+	if (!bq->reqs) {
+		kfree(bq);
+		return -ENOMEM;
+	}
+	for (i = 0; i < bq->nr_reqs; i++) {
+		bq->reqs[i].bq = bq;
+		INIT_WORK(&bq->reqs[i].work, vdm_blk_req_work);
+	}
+	bq->q = q;
+	bq->blk = blk;
+	bq->mem = vbus_conn_mem(q->conn);
+	bq->stats = &blk->stats[q->index];
+	bq->features = features;
+	/* Who can't ask for it is promised it. */
+	bq->sync = blk->limits.cache && !(features & VBUS_BLK_F_FLUSH);
+	spin_lock_init(&bq->lock);
+	init_llist_head(&bq->done);
+	init_irq_work(&bq->work, vdm_blk_flush_work);
+	init_waitqueue_head(&bq->idle);
+	q->priv = bq;
+	return 0;
+}
+
+static bool vdm_blk_idle(struct vdm_blk_queue *bq)
+{
+	bool idle;
+
+	spin_lock_irq(&bq->lock);
+	bq->stopping = true;
+	idle = !bq->inflight;
+	spin_unlock_irq(&bq->lock);
+	return idle;
+}
+
+/**
+ * vdm_blk_queues_stop() - wait until all requests have ended, and free
+ * @conn: the connection; nobody serves its queues any more
+ * @nr: its queues
+ *
+ * Context: may sleep.  Takes as long as the storage takes to answer.
+ */
+void vdm_blk_queues_stop(struct vbus_conn *conn, u32 nr)
+{
+	struct vdm_blk_queue *bq;
+	u32 i;
+
+	for (i = 0; i < nr; i++) {
+		bq = vbus_conn_queue(conn, i)->priv;
+		if (bq)
+			wait_event(bq->idle, vdm_blk_idle(bq));
+	}
+	/* vdm_blk_end() may still be about to ask for an irq_work. */
+	synchronize_rcu();
+	for (i = 0; i < nr; i++) {
+		bq = vbus_conn_queue(conn, i)->priv;
+		if (!bq)
+			continue;
+		irq_work_sync(&bq->work);
+		vbus_conn_queue(conn, i)->priv = NULL;
+		vdm_blk_queue_free(bq);
+	}
+}
