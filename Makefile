@@ -12,10 +12,11 @@ KDIR ?= $(lastword $(shell ls -d /lib/modules/*/build 2>/dev/null | sort -V))
 # and the demo in it need, and the rest, which only the checks need.
 DEPS_DEMO := build-essential linux-headers-amd64 kmod python3 perl bison flex xz-utils \
 	ninja-build pkg-config python3-venv libglib2.0-dev zlib1g-dev libcap-ng-dev libattr1-dev \
+	libaio-dev liburing-dev \
 	liburcu-dev libseccomp-dev acpica-tools busybox-static cpio \
 	iproute2 iputils-ping iperf3 ethtool pciutils socat procps util-linux
 DEPS := $(DEPS_DEMO) linux-source-6.1 bc libelf-dev libssl-dev sparse cppcheck \
-	libcmocka-dev git udev
+	libcmocka-dev git udev fio e2fsprogs xfsprogs gdisk
 
 # Where "make install" puts things, for the kernel that KDIR belongs to.
 PREFIX ?= /usr/local
