@@ -108,6 +108,12 @@ bench-boot: ## power-on to a network card that answers: PCI, native, QEMU's virt
 	@tests/vm/run --no-build --timeout $$(($(or $(RUNS),5) * 120 + 300)) \
 		--env RUNS=$(or $(RUNS),5) bench/boot/boot.sh
 
+bench-blk: ## disks in guests: vbus, virtio-blk, vhost-scsi; RUNS=5, JSON=FILE
+	@tests/vm/prepare
+	@tests/vm/run --no-build --mem 6G --timeout $$(($(or $(RUNS),5) * 240 + 600)) \
+		--env RUNS=$(or $(RUNS),5) $(if $(ATTACH),--env ATTACH=$(ATTACH)) bench/blk/blk.sh
+	@bench/blk/report.py $(VBUS_BUILD)/bench-blk.results $(if $(JSON),$(abspath $(JSON)))
+
 install: install-modules install-headers install-user ## modules, programs, headers, manuals, udev rules; PREFIX, DESTDIR
 
 uninstall: uninstall-modules uninstall-headers uninstall-user ## take them away again
@@ -170,4 +176,4 @@ help: ## this list
 .PHONY: install uninstall install-modules install-headers install-user \
 	uninstall-modules uninstall-headers uninstall-user deps-demo demo demo-shell
 .PHONY: all modules user check check-style check-user check-kunit check-loop check-vm check-lab check-long \
-	coverage modules-uml uml-kernel vm-emulator bench-ring bench-boot deps clean help
+	coverage modules-uml uml-kernel vm-emulator bench-ring bench-boot bench-blk deps clean help

@@ -193,24 +193,18 @@ ssize_t vbus_device_attr_store(struct config_item *item, const char *page,
 			       int (*set)(struct vbus_device *dev,
 					  const char *value));
 
-#define VBUS_DEVICE_ATTR_SHOW(_pfx, _name)				\
+#define VBUS_DEVICE_ATTR(_pfx, _name)					\
 static ssize_t _pfx##_name##_cfs_show(struct config_item *item,		\
 				      char *page)			\
 {									\
 	return vbus_device_attr_show(item, page, _pfx##_name##_show);	\
-}
-
-#define VBUS_DEVICE_ATTR_STORE(_pfx, _name, _live)			\
+}									\
 static ssize_t _pfx##_name##_cfs_store(struct config_item *item,	\
 				       const char *page, size_t count)	\
 {									\
-	return vbus_device_attr_store(item, page, count, _live,		\
+	return vbus_device_attr_store(item, page, count, false,		\
 				      _pfx##_name##_set);		\
-}
-
-#define VBUS_DEVICE_ATTR(_pfx, _name)					\
-VBUS_DEVICE_ATTR_SHOW(_pfx, _name)					\
-VBUS_DEVICE_ATTR_STORE(_pfx, _name, false)				\
+}									\
 static struct configfs_attribute _pfx##attr_##_name = {			\
 	.ca_name = __stringify(_name),					\
 	.ca_mode = 0644,						\
@@ -220,7 +214,11 @@ static struct configfs_attribute _pfx##attr_##_name = {			\
 }
 
 #define VBUS_DEVICE_ATTR_RO(_pfx, _name)				\
-VBUS_DEVICE_ATTR_SHOW(_pfx, _name)					\
+static ssize_t _pfx##_name##_cfs_show(struct config_item *item,		\
+				      char *page)			\
+{									\
+	return vbus_device_attr_show(item, page, _pfx##_name##_show);	\
+}									\
 static struct configfs_attribute _pfx##attr_##_name = {			\
 	.ca_name = __stringify(_name),					\
 	.ca_mode = 0444,						\
@@ -229,7 +227,12 @@ static struct configfs_attribute _pfx##attr_##_name = {			\
 }
 
 #define VBUS_DEVICE_ATTR_LIVE(_pfx, _name)				\
-VBUS_DEVICE_ATTR_STORE(_pfx, _name, true)				\
+static ssize_t _pfx##_name##_cfs_store(struct config_item *item,	\
+				       const char *page, size_t count)	\
+{									\
+	return vbus_device_attr_store(item, page, count, true,		\
+				      _pfx##_name##_set);		\
+}									\
 static struct configfs_attribute _pfx##attr_##_name = {			\
 	.ca_name = __stringify(_name),					\
 	.ca_mode = 0200,						\

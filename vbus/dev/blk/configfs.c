@@ -91,22 +91,38 @@ static int vdm_blk_parse_bool(struct vbus_device *dev, const char *attr,
 	return 0;
 }
 
-#define VDM_BLK_BOOL_ATTR(_name)					\
-static ssize_t vdm_blk_##_name##_show(struct vbus_device *dev, char *page) \
-{									\
-	return sysfs_emit(page, "%d\n", to_vdm_blk(dev)->_name);	\
-}									\
-static int vdm_blk_##_name##_set(struct vbus_device *dev,		\
-				 const char *value)			\
-{									\
-	return vdm_blk_parse_bool(dev, __stringify(_name), value,	\
-				  &to_vdm_blk(dev)->_name);		\
-}									\
-VBUS_DEVICE_ATTR(vdm_blk_, _name)
+static ssize_t vdm_blk_readonly_show(struct vbus_device *dev, char *page)
+{
+	return sysfs_emit(page, "%d\n", to_vdm_blk(dev)->readonly);
+}
 
-VDM_BLK_BOOL_ATTR(readonly);
-VDM_BLK_BOOL_ATTR(direct);
-VDM_BLK_BOOL_ATTR(discard);
+static int vdm_blk_readonly_set(struct vbus_device *dev, const char *value)
+{
+	return vdm_blk_parse_bool(dev, "readonly", value,
+				  &to_vdm_blk(dev)->readonly);
+}
+
+static ssize_t vdm_blk_direct_show(struct vbus_device *dev, char *page)
+{
+	return sysfs_emit(page, "%d\n", to_vdm_blk(dev)->direct);
+}
+
+static int vdm_blk_direct_set(struct vbus_device *dev, const char *value)
+{
+	return vdm_blk_parse_bool(dev, "direct", value,
+				  &to_vdm_blk(dev)->direct);
+}
+
+static ssize_t vdm_blk_discard_show(struct vbus_device *dev, char *page)
+{
+	return sysfs_emit(page, "%d\n", to_vdm_blk(dev)->discard);
+}
+
+static int vdm_blk_discard_set(struct vbus_device *dev, const char *value)
+{
+	return vdm_blk_parse_bool(dev, "discard", value,
+				  &to_vdm_blk(dev)->discard);
+}
 
 static int vdm_blk_parse_size(struct vbus_device *dev, const char *attr,
 			      const char *value, u32 max, u32 *res)
@@ -214,10 +230,13 @@ static int vdm_blk_rescan_set(struct vbus_device *dev, const char *value)
 }
 
 VBUS_DEVICE_ATTR(vdm_blk_, path);
+VBUS_DEVICE_ATTR(vdm_blk_, readonly);
 VBUS_DEVICE_ATTR(vdm_blk_, serial);
 VBUS_DEVICE_ATTR(vdm_blk_, logical_block_size);
 VBUS_DEVICE_ATTR(vdm_blk_, physical_block_size);
 VBUS_DEVICE_ATTR(vdm_blk_, queues);
+VBUS_DEVICE_ATTR(vdm_blk_, direct);
+VBUS_DEVICE_ATTR(vdm_blk_, discard);
 VBUS_DEVICE_ATTR(vdm_blk_, cache);
 VBUS_DEVICE_ATTR_RO(vdm_blk_, size);
 VBUS_DEVICE_ATTR_LIVE(vdm_blk_, rescan);

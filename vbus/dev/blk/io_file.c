@@ -16,6 +16,9 @@
 #include <linux/uio.h>
 #include "blk.h"
 
+/* Of zeroes written at a time, where there is no better way: 64 KiB. */
+#define VDM_BLK_ZERO_PAGES	16
+
 static u8 vdm_file_status(int err)
 {
 	return vdm_blk_status(errno_to_blk_status(err));
@@ -132,6 +135,32 @@ static int vdm_file_discard(struct vdm_blk_req *req, bool nowait)
 						      FALLOC_FL_PUNCH_HOLE));
 }
 
+/* For file systems that have no better way. */
+static int vdm_file_write_zeroes(struct vdm_blk_req *req)
+{
+	loff_t pos = req->sector << SECTOR_SHIFT, end = pos + req->len;
+	struct bio_vec bv[VDM_BLK_ZERO_PAGES];
+	struct iov_iter iter;
+	ssize_t ret;
+	int i;
+
+	for (i = 0; i < VDM_BLK_ZERO_PAGES; i++)
+		bv[i] = (struct bio_vec){
+			.bv_page = ZERO_PAGE(0),
+			.bv_len = PAGE_SIZE,
+		};
+	while (pos < end) {
+		iov_iter_bvec(&iter, ITER_SOURCE, bv, VDM_BLK_ZERO_PAGES,
+			      min_t(u64, end - pos,
+				    VDM_BLK_ZERO_PAGES * PAGE_SIZE));
+		ret = vfs_iter_write(req->bq->blk->file, &iter, &pos, 0);
+		if (ret <= 0)
+			return ret ?: -EIO;
+		cond_resched();
+	}
+	return 0;
+}
+
 static int vdm_file_zeroes(struct vdm_blk_req *req, bool nowait)
 {
 	int err = -EOPNOTSUPP;
@@ -143,6 +172,8 @@ static int vdm_file_zeroes(struct vdm_blk_req *req, bool nowait)
 		err = vdm_file_fallocate(req, FALLOC_FL_PUNCH_HOLE);
 	if (err == -EOPNOTSUPP)
 		err = vdm_file_fallocate(req, FALLOC_FL_ZERO_RANGE);
+	if (err == -EOPNOTSUPP)
+		err = vdm_file_write_zeroes(req);
 	return vdm_file_ended(req, err);
 }
 
@@ -193,8 +224,8 @@ int vdm_blk_file_limits(struct vdm_blk *blk, struct vdm_blk_limits *lim)
 	if (file->f_op->fallocate) {
 		lim->discard_max = VDM_BLK_RANGE_MAX;
 		lim->discard_align = i_blocksize(file_inode(file)) >> SECTOR_SHIFT;
-		lim->zeroes_max = VDM_BLK_RANGE_MAX;
 	}
+	lim->zeroes_max = VDM_BLK_RANGE_MAX;
 	lim->cache = true;
 	lim->nowait = file->f_mode & FMODE_NOWAIT;
 	if (!blk->direct)
