@@ -189,6 +189,28 @@ struct vdm_blk_stats {
 } ____cacheline_aligned_in_smp;
 
 /**
+ * struct vdm_blk_pace - who serves a queue, see pace.c
+ * @here: the vCPU that rings
+ * @trying: for one window, to see whether it is faster
+ * @rounds: windows since the other way was tried
+ * @rounds_max: until it is tried again
+ * @n: requests in this window
+ * @last: when there was one last
+ * @start: of the window
+ * @cost: ns a request, last seen: elsewhere, here
+ */
+struct vdm_blk_pace {
+	bool here;
+	bool trying;
+	unsigned int rounds;
+	unsigned int rounds_max;
+	unsigned int n;
+	u64 last;
+	u64 start;
+	u64 cost[2];
+};
+
+/**
  * struct vdm_blk_queue - a queue, from start to stop
  * @q: the core's
  * @blk: the device
@@ -198,7 +220,8 @@ struct vdm_blk_stats {
  * @sync: every write has to be on stable storage when it completes
  * @nr_reqs: of @reqs: the ring's size
  * @reqs: by the id of the chain
- * @segs: of the chain at hand
+ * @segs: of the chain at hand; of who serves, as is the next
+ * @pace: who should
  * @lock: the ring, which slots are busy, and @inflight
  * @inflight: slots that are
  * @serving: who serves will flush
@@ -218,6 +241,7 @@ struct vdm_blk_queue {
 	u32 nr_reqs;
 	struct vdm_blk_req *reqs;
 	struct ioq_seg segs[VDM_BLK_SEG_MAX];
+	struct vdm_blk_pace pace;
 
 	spinlock_t lock ____cacheline_aligned_in_smp;	/* the ring */
 	u32 inflight;
@@ -294,6 +318,11 @@ bool vdm_blk_serve(struct vbus_queue *q, bool nowait);
 void vdm_blk_broken(struct vdm_blk_queue *bq, const char *why);
 void vdm_blk_end(struct vdm_blk_req *req, u8 status);
 void vdm_blk_defer(struct vdm_blk_req *req);
+
+/* pace.c */
+void vdm_blk_pace_init(struct vdm_blk_pace *pace);
+unsigned long vdm_blk_pace_away(const struct vdm_blk_pace *pace);
+void vdm_blk_pace_count(struct vdm_blk_pace *pace, bool here, unsigned int n);
 
 /* request.c */
 int vdm_blk_parse(struct vdm_blk_req *req, const struct ioq_chain *chain);

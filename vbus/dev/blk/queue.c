@@ -14,21 +14,21 @@
  * decide who flushes: see vdm_blk_end().
  */
 #include <linux/blkdev.h>
+#include <linux/delay.h>
 #include <linux/module.h>
 #include <linux/nospec.h>
+#include <linux/sched/clock.h>
 #include <linux/slab.h>
 #include "blk.h"
 
-/* Chains of one run; then others may have the CPU. */
-#define VDM_BLK_BUDGET		256
 /* A vCPU thread is to go back to its guest; the rest of a long queue is for others. */
 #define VDM_BLK_BUDGET_VCPU	32
 
-/*
- * A completion for every one that ended would move the ring's lines to and fro, and
- * only one for all of them would keep the guest waiting.
- */
-#define VDM_BLK_BATCH		8
+/* Completions that a guest is told of together at most. */
+#define VDM_BLK_BATCH		32
+
+/* A run of somebody else takes so long at most; then others may have the thread. */
+#define VDM_BLK_RUN_NS		(10 * NSEC_PER_MSEC)
 
 void vdm_blk_broken(struct vdm_blk_queue *bq, const char *why)
 {
@@ -229,33 +229,81 @@ static bool vdm_blk_enable_kicks(struct vdm_blk_queue *bq)
 	return empty;
 }
 
+/* Take chains until there are none or @max.  Return: how many. */
+static unsigned int vdm_blk_serve_batch(struct vdm_blk_queue *bq,
+					unsigned int max, bool nowait)
+{
+	struct blk_plug plug;
+	unsigned int n = 0;
+
+	/* What the host's disk is given together it can join. */
+	blk_start_plug(&plug);
+	while (n < max && vdm_blk_serve_one(bq, nowait))
+		n++;
+	blk_finish_plug(&plug);
+	vdm_blk_pace_count(&bq->pace, nowait, n);
+	return n;
+}
+
+/* The vCPU serves what it has rung for, and tells its guest at once. */
+static bool vdm_blk_serve_here(struct vdm_blk_queue *bq)
+{
+	unsigned int n = 0;
+
+	do {
+		n += vdm_blk_serve_batch(bq, VDM_BLK_BATCH, true);
+		vdm_blk_flush(bq);
+	} while (n < VDM_BLK_BUDGET_VCPU && !vdm_blk_enable_kicks(bq));
+	return n >= VDM_BLK_BUDGET_VCPU;
+}
+
+/*
+ * The guest goes on meanwhile.  So come back when it has had the time for some more,
+ * rather than have it ring for each, and tell it of all that was found together.  How
+ * long that is, the time tells that a request takes.  To wait by spinning would serve
+ * each one at once, and interrupt the guest for each.
+ */
+static bool vdm_blk_serve_elsewhere(struct vdm_blk_queue *bq)
+{
+	u64 end = local_clock() + VDM_BLK_RUN_NS;
+	unsigned int n, found;
+	unsigned long us;
+
+	for (;;) {
+		found = 0;
+		do {
+			n = vdm_blk_serve_batch(bq, VDM_BLK_BATCH, false);
+			vdm_blk_flush(bq);
+			found += n;
+		} while (n == VDM_BLK_BATCH && local_clock() < end);
+		/* Nothing to do, or the vCPU's turn. */
+		if ((!found || bq->pace.here) && vdm_blk_enable_kicks(bq))
+			return false;
+		if (local_clock() >= end)
+			return true;
+		us = vdm_blk_pace_away(&bq->pace);
+		usleep_range(us, us + us / 4);
+	}
+}
+
 /* The serve hook: see struct vbus_model. */
 bool vdm_blk_serve(struct vbus_queue *q, bool nowait)
 {
-	unsigned int n, budget = nowait ? VDM_BLK_BUDGET_VCPU : VDM_BLK_BUDGET;
 	struct vdm_blk_queue *bq = q->priv;
-	struct blk_plug plug;
+	bool more;
 
+	/* The guest may go on: somebody else is called next. */
+	if (nowait && !bq->pace.here)
+		return true;
 	bq->stats->v[nowait ? VDM_BLK_SERVED_BY_VCPU : VDM_BLK_SERVED]++;
 	WRITE_ONCE(bq->serving, true);
-	n = 0;
-	do {
-		/* What the host's disk is given together it can join. */
-		blk_start_plug(&plug);
-		while (n < budget && vdm_blk_serve_one(bq, nowait))
-			if (++n % VDM_BLK_BATCH == 0)
-				vdm_blk_flush(bq);
-		blk_finish_plug(&plug);
-		vdm_blk_flush(bq);
-		cond_resched();
-	} while (n < budget && !vdm_blk_enable_kicks(bq));
-
+	more = nowait ? vdm_blk_serve_here(bq) : vdm_blk_serve_elsewhere(bq);
 	WRITE_ONCE(bq->serving, false);
 	/* Pairs with llist_add() in vdm_blk_end(). */
 	smp_mb();
 	if (!llist_empty(&bq->done))
 		vdm_blk_flush(bq);
-	return n >= budget;
+	return more;
 }
 
 static void vdm_blk_queue_free(struct vdm_blk_queue *bq)
@@ -303,6 +351,7 @@ int vdm_blk_queue_start(struct vdm_blk *blk, struct vbus_queue *q,
 	bq->features = features;
 	/* Who can't ask for it is promised it. */
 	bq->sync = blk->limits.cache && !(features & VBUS_BLK_F_FLUSH);
+	vdm_blk_pace_init(&bq->pace);
 	spin_lock_init(&bq->lock);
 	init_llist_head(&bq->done);
 	init_irq_work(&bq->work, vdm_blk_flush_work);
