@@ -16,6 +16,7 @@ static void vbus_conn_release(struct kref *ref)
 	struct vbus_conn *conn = container_of(ref, struct vbus_conn, ref);
 
 	vbus_conn_vectors_release(conn);
+	vbus_serve_wq_destroy(conn);
 	kvfree(conn->queues);
 	config_item_put(&conn->slot->item);
 	vbus_bus_put(conn->bus);
@@ -92,14 +93,21 @@ static struct vbus_conn *vbus_conn_alloc(struct vbus_session *session,
 	ret = vbus_conn_vectors_init(conn);
 	if (ret)
 		goto err_free;
+	if (conn->dev->model->serve) {
+		ret = vbus_serve_wq_create(conn);
+		if (ret)
+			goto err_vectors;
+	}
 	ret = vbus_conn_queues_init(conn);
 	if (ret)
-		goto err_vectors;
+		goto err_serve;
 
 	config_item_get(&slot->item);
 	config_group_get(&conn->bus->group);
 	return conn;
 
+err_serve:
+	vbus_serve_wq_destroy(conn);
 err_vectors:
 	vbus_conn_vectors_release(conn);
 err_free:

@@ -223,6 +223,7 @@ struct vbus_conn_queue {
  * @started: model->start was called
  * @broken: bit 0: NEEDS_RESET
  * @priv: the model's
+ * @serve_wq: serves queues, if the model has a hook for that
  * @queues: info.nr_queues of them
  * @vectors: nr_vectors of them
  */
@@ -248,6 +249,7 @@ struct vbus_conn {
 	bool started;
 	unsigned long broken;
 	void *priv;
+	struct workqueue_struct *serve_wq;
 	struct vbus_conn_queue *queues;
 	struct vbus_vector *vectors;
 };
@@ -341,8 +343,8 @@ void vbus_queue_kick(struct vbus_conn_queue *cq);
 void vbus_serve_init(struct vbus_conn_queue *cq);
 void vbus_serve_ring(struct vbus_conn_queue *cq);
 void vbus_serve_stop(struct vbus_conn_queue *cq);
-int vbus_serve_wq_create(void);
-void vbus_serve_wq_destroy(void);
+int vbus_serve_wq_create(struct vbus_conn *conn);
+void vbus_serve_wq_destroy(struct vbus_conn *conn);
 
 /* signal.c */
 struct vbus_irq *vbus_irq_alloc(struct eventfd_ctx *ctx, void (*fn)(void *arg),

@@ -56,12 +56,9 @@ static int __init vbus_init(void)
 	vbus_wq = alloc_workqueue("vbus", WQ_UNBOUND, 0);
 	if (!vbus_wq)
 		return -ENOMEM;
-	ret = vbus_serve_wq_create();
-	if (ret)
-		goto err_wq;
 	ret = vbus_node_init();
 	if (ret)
-		goto err_serve;
+		goto err_wq;
 
 	config_group_init(&vbus_subsys.su_group);
 	config_group_init_type_name(&vbus_devices_group, "devices",
@@ -78,8 +75,6 @@ static int __init vbus_init(void)
 
 err_node:
 	vbus_node_exit();
-err_serve:
-	vbus_serve_wq_destroy();
 err_wq:
 	destroy_workqueue(vbus_wq);
 	return ret;
@@ -91,7 +86,6 @@ static void __exit vbus_exit(void)
 	/* What is left in it lets go of its last references, buses and their minors. */
 	destroy_workqueue(vbus_wq);
 	vbus_node_exit();
-	vbus_serve_wq_destroy();
 }
 
 module_init(vbus_init);

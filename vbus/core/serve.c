@@ -34,9 +34,6 @@ enum {
 	VBUS_SERVE_TASKED,
 };
 
-/* Apart from vbus_wq, whose work may wait for requests to end. */
-static struct workqueue_struct *vbus_serve_wq;
-
 /*
  * Serve until nothing is wanted any more, or the model has had enough.  Once only
  * with @nowait: others may go on ringing, and our guest waits.
@@ -65,7 +62,7 @@ static void vbus_serve(struct vbus_conn_queue *cq, bool nowait)
 		if (!test_bit(VBUS_SERVE_WANTED, &cq->serve))
 			return;
 	} while (!more && !nowait);
-	queue_work(vbus_serve_wq, &cq->serve_work);
+	queue_work(conn->serve_wq, &cq->serve_work);
 }
 
 static void vbus_serve_work(struct work_struct *work)
@@ -127,7 +124,7 @@ void vbus_serve_ring(struct vbus_conn_queue *cq)
 	if (test_bit(VBUS_SERVE_RUNNING, &cq->serve))
 		return;
 	if (!vbus_serve_by_task(cq))
-		queue_work(vbus_serve_wq, &cq->serve_work);
+		queue_work(cq->q.conn->serve_wq, &cq->serve_work);
 }
 
 /*
@@ -148,14 +145,22 @@ void vbus_serve_init(struct vbus_conn_queue *cq)
 	init_task_work(&cq->serve_task, vbus_serve_task);
 }
 
-int vbus_serve_wq_create(void)
+/*
+ * Each connection has a workqueue of its own: what one guest keeps busy must not be what
+ * another one waits for.  Memory may be written out through it.
+ */
+int vbus_serve_wq_create(struct vbus_conn *conn)
 {
-	vbus_serve_wq = alloc_workqueue("vbus-serve", WQ_UNBOUND |
-					WQ_MEM_RECLAIM | WQ_SYSFS, 0);
-	return vbus_serve_wq ? 0 : -ENOMEM;
+	conn->serve_wq = alloc_workqueue("vbus-%s-%u", WQ_UNBOUND |
+					 WQ_MEM_RECLAIM, VBUS_MAX_QUEUES,
+					 vbus_bus_name(conn->bus),
+					 conn->slot->nr);
+	return conn->serve_wq ? 0 : -ENOMEM;
 }
 
-void vbus_serve_wq_destroy(void)
+/* NULL will do. */
+void vbus_serve_wq_destroy(struct vbus_conn *conn)
 {
-	destroy_workqueue(vbus_serve_wq);
+	if (conn->serve_wq)
+		destroy_workqueue(conn->serve_wq);
 }
