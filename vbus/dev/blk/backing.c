@@ -91,6 +91,15 @@ static int vdm_blk_open_bdev(struct vdm_blk *blk)
 			     err == -EACCES ? "; it is read-only" : "");
 		return err;
 	}
+	/* Others may have it open, and written to it through its page cache. */
+	err = sync_blockdev(bdev);
+	if (err) {
+		vbus_dev_err(&blk->dev, "can't write out %s: %d\n", blk->path,
+			     err);
+		blkdev_put(bdev, mode);
+		return err;
+	}
+	invalidate_bdev(bdev);
 	blk->bdev = bdev;
 	blk->ops = &vdm_blk_bdev_ops;
 	return 0;
@@ -227,9 +236,12 @@ int vdm_blk_backing_open(struct vdm_blk *blk)
  */
 void vdm_blk_backing_close(struct vdm_blk *blk)
 {
-	if (blk->bdev)
+	if (blk->bdev) {
+		/* What others have read of it meanwhile may be old. */
+		invalidate_bdev(blk->bdev);
 		blkdev_put(blk->bdev, FMODE_READ | FMODE_EXCL |
 			   (blk->readonly ? 0 : FMODE_WRITE));
+	}
 	if (blk->file) {
 		mutex_lock(&vdm_blk_files_lock);
 		list_del(&blk->file_node);

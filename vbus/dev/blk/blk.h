@@ -54,6 +54,12 @@
 /* Guests know no larger blocks. */
 #define VDM_BLK_LOGICAL_MAX	4096U
 
+/*
+ * Of copies at a time in a queue, in pages: 4 MiB.  What a guest makes us copy it makes us
+ * allocate, and not all of that can be charged to its VMM.
+ */
+#define VDM_BLK_BOUNCE_MAX	1024
+
 /* One gigabyte at a time is enough to ask of DISCARD and WRITE_ZEROES, in sectors. */
 #define VDM_BLK_RANGE_MAX	(1U << (30 - VBUS_BLK_SECTOR_SHIFT))
 
@@ -226,6 +232,7 @@ struct vdm_blk_pace {
  * @inflight: slots that are
  * @serving: who serves will flush
  * @done: requests that have ended
+ * @bounce_pages: of copies
  * @work: flushes what has ended in an interrupt
  * @idle: woken when nothing is in flight and @stopping
  * @stopping: see vdm_blk_queues_stop()
@@ -248,6 +255,7 @@ struct vdm_blk_queue {
 	bool serving;
 	bool dead;
 	struct llist_head done;
+	atomic_t bounce_pages;
 	struct irq_work work;
 	bool stopping;
 	wait_queue_head_t idle;

@@ -45,6 +45,7 @@ static void vdm_blk_free_pages(struct vdm_blk_req *req)
 
 	for (i = 0; i < req->nr_bv; i++)
 		__free_page(req->bv[i].bv_page);
+	atomic_sub(req->nr_bv, &req->bq->bounce_pages);
 	req->nr_bv = 0;
 }
 
@@ -59,17 +60,23 @@ static int vdm_blk_alloc_pages(struct vdm_blk_req *req)
 		struct bio_vec *bv = &req->bv[req->nr_bv];
 
 		n = min_t(u64, left, PAGE_SIZE);
+		if (atomic_inc_return(&req->bq->bounce_pages) >
+		    VDM_BLK_BOUNCE_MAX)
+			goto err_count;
 		bv->bv_page = alloc_page(GFP_NOIO | __GFP_ACCOUNT |
 					 __GFP_NOWARN);
-		if (!bv->bv_page) {
-			vdm_blk_free_pages(req);
-			return -ENOMEM;
-		}
+		if (!bv->bv_page)
+			goto err_count;
 		bv->bv_offset = 0;
 		bv->bv_len = n;
 		req->nr_bv++;
 	}
 	return 0;
+
+err_count:
+	atomic_dec(&req->bq->bounce_pages);
+	vdm_blk_free_pages(req);
+	return -ENOMEM;
 }
 
 /* Copy between the guest's segments and the pages.  Return: 0 or -EFAULT. */
