@@ -18,7 +18,7 @@
 : "${RUNS:=5}" "${SECONDS_EACH:=4}" "${VCPUS:=1 2}" "${PEERS:=vbus virtio-blk vhost-scsi}"
 : "${TESTS:=randread-1 randread-32 randwrite-1 randwrite-32 seqread}"
 : "${RESULTS:=$VBUS_BUILD/bench-blk.results}"
-vm_image=$VBUS_BUILD/vm/guest-disk.cpio
+guest_disk_image || bail "no image"
 wwpn=naa.6001405f0f0f0f0f
 
 declare -A guest_of=([vbus]=g1 [virtio-blk]=g2 [vhost-scsi]=g3)
@@ -57,24 +57,13 @@ scsi_target_gone()
 		rmdir $target/core/iblock_0/disk $target/core/iblock_0
 }
 
-blk_make()
-{
-	local dev=$cfs/devices/blk.d0
-	bus_make vm0 3 && mkdir $dev && echo ${disk_of[vbus]} > $dev/path && echo "$1" > $dev/queues &&
-		echo 1 > $dev/enable && plug vm0 3 blk.d0
-}
-
-blk_gone()
-{
-	bus_remove vm0 && echo 0 > $cfs/devices/blk.d0/enable && rmdir $cfs/devices/blk.d0
-}
-
 # boot PEER VCPUS
 boot()
 {
 	case $1 in
 	vbus)
-		blk_make "$2" && guest_start g1 --bus vm0 --cpus "$2" --mem 512M ;;
+		bus_make vm0 3 && blk_make d0 ${disk_of[$1]} "queues=$2" && plug vm0 3 blk.d0 &&
+			guest_start g1 --bus vm0 --cpus "$2" --mem 512M ;;
 	virtio-blk)
 		guest_start_qemu g2 -smp "$2" -m 512M -object iothread,id=io \
 			-blockdev "driver=host_device,node-name=d,filename=${disk_of[$1]},cache.direct=on,aio=io_uring" \
@@ -94,7 +83,7 @@ stop()
 {
 	guest_stop "${guest_of[$1]}" || return
 	case $1 in
-	vbus) blk_gone ;;
+	vbus) bus_remove vm0 && blk_remove d0 ;;
 	vhost-scsi) scsi_target_gone ;;
 	esac
 }

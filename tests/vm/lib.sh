@@ -131,6 +131,32 @@ plug()
 	ln -s "$dev" "$(vm_slot "$1" "$2")/device"
 }
 
+# blk_make NAME PATH [ATTRIBUTE=VALUE...]: a disk, enabled
+blk_make()
+{
+	local a dev=$cfs/devices/blk.$1
+	vbus_load && mkdir "$dev" && echo "$2" > "$dev/path" || return
+	shift 2
+	for a; do
+		echo "${a#*=}" > "$dev/${a%%=*}" || return
+	done
+	echo 1 > "$dev/enable"
+}
+
+# blk_remove NAME
+blk_remove()
+{
+	echo 0 > "$cfs/devices/blk.$1/enable" && rmdir "$cfs/devices/blk.$1"
+}
+
+# guest_disk_image: from here on guests have the programs for disks
+guest_disk_image()
+{
+	[ -e "$VBUS_BUILD/vm/disk.cpio" ] || { echo "run tests/vm/disk-image"; return 1; }
+	vm_image=/tmp/guest-disk.cpio
+	[ -e $vm_image ] || cat "$VBUS_BUILD"/vm/{guest,disk}.cpio > $vm_image
+}
+
 # unplug BUS SLOT: asks the guest, does not wait
 unplug()
 {
