@@ -42,7 +42,7 @@ void vbus_blk_kill(struct vbus_blk *vb)
 {
 	mutex_lock(&vb->kill_lock);
 	if (!vb->dead) {
-		vb->dead = true;
+		WRITE_ONCE(vb->dead, true);
 		blk_mark_disk_dead(vb->disk);
 		vbus_blk_stop(vb);
 	}
@@ -83,6 +83,8 @@ static void vbus_blk_config_changed(struct vproxy_device *vdev)
 	struct vbus_blk *vb = vproxy_drvdata(vdev);
 	__le64 capacity;
 
+	if (READ_ONCE(vb->dead))
+		return;
 	if (vproxy_device_gone(vdev)) {
 		vbus_blk_kill(vb);
 		return;
@@ -105,11 +107,18 @@ static int vbus_blk_check_config(struct vproxy_device *vdev,
 	u32 logical = le32_to_cpu(config->logical_block_size);
 	u32 physical = le32_to_cpu(config->physical_block_size);
 	u32 align = le32_to_cpu(config->data_align);
+	u64 capacity = le64_to_cpu(config->capacity);
 
 	if (vdev->class_version != VBUS_BLK_VERSION) {
 		dev_err(&vdev->dev, "version %u of the block class, can only do %u\n",
 			vdev->class_version, VBUS_BLK_VERSION);
 		return -ENODEV;
+	}
+	if (capacity > LLONG_MAX >> SECTOR_SHIFT ||
+	    le32_to_cpu(config->discard_align) > UINT_MAX >> SECTOR_SHIFT) {
+		dev_err(&vdev->dev, "host says %llu sectors, %u discarded at a time\n",
+			capacity, le32_to_cpu(config->discard_align));
+		return -EINVAL;
 	}
 	if (!is_power_of_2(logical) || logical < SECTOR_SIZE ||
 	    logical > PAGE_SIZE || !is_power_of_2(physical) ||
@@ -179,36 +188,41 @@ static int vbus_blk_create_queues(struct vbus_blk *vb)
 {
 	unsigned int i, nr = vb->nr_queues + vb->nr_polled;
 	struct vproxy_queue_params *params;
-	int err;
+	char (*names)[VBUS_BLK_NAME];
+	int err = -ENOMEM;
 
 	vb->queue = kcalloc(nr, sizeof(*vb->queue), GFP_KERNEL);
 	params = kcalloc(nr, sizeof(*params), GFP_KERNEL);
-	if (!vb->queue || !params) {
-		kfree(params);
-		return -ENOMEM;
-	}
+	names = kcalloc(nr, sizeof(*names), GFP_KERNEL);
+	if (!vb->queue || !params || !names)
+		goto free;
 	for (i = 0; i < nr; i++) {
 		vb->queue[i].vb = vb;
 		vb->queue[i].polled = i >= vb->nr_queues;
 		spin_lock_init(&vb->queue[i].lock);
-		params[i].name = vb->queue[i].polled ? "poll" : "req";
+		snprintf(names[i], sizeof(names[i]), "%s%u",
+			 vb->queue[i].polled ? "poll" : "req", i);
+		params[i].name = names[i];
 		params[i].size = roundup_pow_of_two(queue_depth *
 						    VBUS_BLK_DIRECT);
 		params[i].signal = vb->queue[i].polled ? NULL : vbus_blk_signal;
 		params[i].priv = &vb->queue[i];
 	}
 	err = vproxy_create_queues(vb->vdev, nr, params);
-	kfree(params);
-	if (err)
-		return err;
-	for (i = 0; i < nr; i++) {
+	for (i = 0; !err && i < nr; i++) {
 		vb->queue[i].vq = vproxy_queue(vb->vdev, i);
-		if (vb->queue[i].vq->seg_max < 3) {
-			dev_err(&vb->vdev->dev, "a queue takes no segment of data\n");
-			return -EINVAL;
+		if (vb->queue[i].vq->seg_max < 3 ||
+		    vb->queue[i].vq->size < VBUS_BLK_DIRECT) {
+			dev_err(&vb->vdev->dev, "queue %u is too small: %u slots, %u segments\n",
+				i, vb->queue[i].vq->size,
+				vb->queue[i].vq->seg_max);
+			err = -EINVAL;
 		}
 	}
-	return 0;
+free:
+	kfree(names);
+	kfree(params);
+	return err;
 }
 
 static int vbus_blk_alloc_tags(struct vbus_blk *vb)
@@ -284,6 +298,14 @@ static int vbus_blk_choose_queues(struct vbus_blk *vb,
 	return 0;
 }
 
+/* Names are made of it. */
+static void vbus_blk_clean_serial(char *serial)
+{
+	for (; *serial; serial++)
+		if (*serial <= ' ' || *serial > '~' || *serial == '/')
+			*serial = '_';
+}
+
 static int vbus_blk_probe(struct vproxy_device *vdev)
 {
 	struct vbus_blk_config config;
@@ -302,6 +324,7 @@ static int vbus_blk_probe(struct vproxy_device *vdev)
 	vb->vdev = vdev;
 	mutex_init(&vb->kill_lock);
 	memcpy(vb->serial, config.serial, sizeof(config.serial));
+	vbus_blk_clean_serial(vb->serial);
 	vproxy_set_drvdata(vdev, vb);
 
 	vb->index = ida_alloc(&vbus_blk_ida, GFP_KERNEL);

@@ -65,6 +65,8 @@ static bool vbus_blk_fill(struct request *rq, struct vbus_blk_req *req)
 	case REQ_OP_WRITE_ZEROES:
 		op = VBUS_BLK_OP_WRITE_ZEROES;
 		nr_sectors = blk_rq_sectors(rq);
+		if (rq->cmd_flags & REQ_FUA)
+			flags |= VBUS_BLK_REQ_FUA;
 		if (rq->cmd_flags & REQ_NOUNMAP)
 			flags |= VBUS_BLK_REQ_NOUNMAP;
 		break;

@@ -35,6 +35,9 @@ struct dma_pool;
 #define VBUS_BLK_FEATURES \
 	(VBUS_BLK_F_FLUSH | VBUS_BLK_F_DISCARD | VBUS_BLK_F_WRITE_ZEROES)
 
+/* "poll63" */
+#define VBUS_BLK_NAME		8
+
 /* Counters: the order is that of the names in sysfs.c. */
 enum {
 	VBUS_BLK_REQUESTS,

@@ -73,28 +73,29 @@ verify_polled()
 		--iodepth=8 --size=4M --verify=crc32c --verify_fatal=1 --verify_state_save=0 && test \$(cat /sys/block/vbda/vbus/polls) -gt 0"
 }
 
-# file_system MAKE CHECK: the kernel's source is unpacked from another disk, compared
-# with what another look at that finds, and the file system is sound afterwards.
+# file_system TYPE MAKE CHECK: the kernel's source is unpacked from another disk and compared
+# with that when nothing of it is in memory any more, and the file system is sound afterwards.
 file_system()
 {
-	guest g1 "modprobe xfs; $1 /dev/vbda > /tmp/mk 2>&1 || { cat /tmp/mk; exit 1; }
-		mkdir -p /tmp/m && mount /dev/vbda /tmp/m && mkdir /tmp/m/s &&
-		tar -xf /dev/vbdb -C /tmp/m/s && sync && echo 3 > /proc/sys/vm/drop_caches &&
-		tar -df /dev/vbdb -C /tmp/m/s && umount /tmp/m && $2 /dev/vbda > /tmp/ck 2>&1 || { cat /tmp/ck; exit 1; }"
+	guest g1 "set -e; trap 'umount /tmp/m 2> /dev/null' EXIT; modprobe $1; mkdir -p /tmp/m
+		$2 /dev/vbda > /tmp/mk 2>&1 || { cat /tmp/mk; exit 1; }
+		mount -t $1 /dev/vbda /tmp/m; mkdir /tmp/m/s; /usr/bin/tar -xf /dev/vbdb -C /tmp/m/s
+		sync; echo 3 > /proc/sys/vm/drop_caches; /usr/bin/tar -df /dev/vbdb -C /tmp/m/s
+		umount /tmp/m; $3 /dev/vbda > /tmp/ck 2>&1 || { cat /tmp/ck; exit 1; }"
 }
 
 partitions()
 {
 	guest g1 "sgdisk -Z /dev/vbda > /dev/null 2>&1; sgdisk -n 1:2048:+16M -n 2:0:+16M /dev/vbda > /tmp/sg 2>&1 &&
 		blockdev --rereadpt /dev/vbda && for i in \$(seq 100); do [ -b /dev/vbda2 ] && break; usleep 50000; done
-		mkfs.ext4 -q /dev/vbda2 && mkdir -p /tmp/m && mount /dev/vbda2 /tmp/m && echo there > /tmp/m/f &&
-		umount /tmp/m && blkdiscard -f /dev/vbda1 && mount /dev/vbda2 /tmp/m && grep -q there /tmp/m/f && umount /tmp/m" &&
+		mkfs.ext4 -q /dev/vbda2 && mkdir -p /tmp/m && mount -t ext4 /dev/vbda2 /tmp/m && echo there > /tmp/m/f &&
+		umount /tmp/m && blkdiscard -f /dev/vbda1 && mount -t ext4 /dev/vbda2 /tmp/m && grep -q there /tmp/m/f && umount /tmp/m" &&
 		unplugged && plugged file && wait_for 20 guest g1 test -b /dev/vbda2
 }
 
 grows()
 {
-	guest g1 "mkfs.ext4 -q -F /dev/vbda 64m && mkdir -p /tmp/m && mount /dev/vbda /tmp/m && echo there > /tmp/m/f" &&
+	guest g1 "mkfs.ext4 -q -F /dev/vbda 64m && mkdir -p /tmp/m && mount -t ext4 /dev/vbda /tmp/m && echo there > /tmp/m/f" &&
 		truncate -s 560M /tmp/mem/file && echo 1 > $cfs/devices/blk.file/rescan &&
 		wait_for 20 guest g1 "test \$(cat /sys/block/vbda/size) = $((560 * 2048))" &&
 		guest g1 "resize2fs /dev/vbda > /tmp/rs 2>&1 && grep -q there /tmp/m/f && test \$(df -m /tmp/m | awk 'END { print \$2 }') -gt 450 &&
@@ -148,8 +149,8 @@ for d in bdev direct file; do
 	[ $d = bdev ] || check "$d: the disk" plugged $d
 	check "$d: fio verifies" verify_all
 	[ $d = file ] || check "$d: fio verifies, polled" verify_polled
-	check "$d: ext4" file_system "mkfs.ext4 -q -F" "e2fsck -fn"
-	check "$d: xfs" file_system "mkfs.xfs -q -f" "xfs_repair -n"
+	check "$d: ext4" file_system ext4 "mkfs.ext4 -q -F" "e2fsck -fn"
+	check "$d: xfs" file_system xfs "mkfs.xfs -q -f" "xfs_repair -n"
 	[ $d != file ] || check "partitions" partitions
 	[ $d != file ] || check "a mounted ext4 grows" grows
 	check "$d: nothing failed" grep -qx "errors 0" "$cfs/devices/blk.$d/stats"

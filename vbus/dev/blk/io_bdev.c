@@ -77,7 +77,7 @@ static int vdm_bdev_flush(struct vdm_blk_req *req, bool nowait)
 /* For what may take long, in a work item. */
 static int vdm_bdev_ended(struct vdm_blk_req *req, int err)
 {
-	if (!err && req->bq->sync)
+	if (!err && (req->flags & VBUS_BLK_REQ_FUA || req->bq->sync))
 		err = blkdev_issue_flush(req->bq->blk->bdev);
 	vdm_blk_end(req, vdm_bdev_status(req, errno_to_blk_status(err)));
 	return 0;
@@ -143,7 +143,7 @@ void vdm_blk_bdev_limits(struct vdm_blk *blk, struct vdm_blk_limits *lim)
 	lim->physical = bdev_physical_block_size(bdev);
 	lim->io_min = bdev_io_min(bdev);
 	lim->io_opt = bdev_io_opt(bdev);
-	lim->data_max = queue_max_sectors(q) << SECTOR_SHIFT;
+	lim->data_max = queue_max_bytes(q);
 	lim->segs = queue_max_segments(q);
 	/*
 	 * Some take less than a sector; but not all that stands between us and

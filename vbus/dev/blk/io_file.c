@@ -12,6 +12,7 @@
 #include <linux/blkdev.h>
 #include <linux/falloc.h>
 #include <linux/ioprio.h>
+#include <linux/sched/signal.h>
 #include <linux/stat.h>
 #include <linux/uio.h>
 #include "blk.h"
@@ -21,7 +22,34 @@
 
 static u8 vdm_file_status(int err)
 {
+	/* To a guest it is the same. */
+	if (err == -EDQUOT)
+		err = -ENOSPC;
 	return vdm_blk_status(errno_to_blk_status(err));
+}
+
+/*
+ * A file system that is frozen is not written to.  A write may end elsewhere than it
+ * began, which lockdep has to be told.
+ */
+static int vdm_file_start_write(struct file *file, bool nowait)
+{
+	struct super_block *sb = file_inode(file)->i_sb;
+
+	if (!nowait)
+		sb_start_write(sb);
+	else if (!sb_start_write_trylock(sb))
+		return -EAGAIN;
+	__sb_writers_release(sb, SB_FREEZE_WRITE);
+	return 0;
+}
+
+static void vdm_file_end_write(struct file *file)
+{
+	struct super_block *sb = file_inode(file)->i_sb;
+
+	__sb_writers_acquired(sb, SB_FREEZE_WRITE);
+	sb_end_write(sb);
 }
 
 /* Return: true if the request is done with, one way or the other. */
@@ -48,6 +76,8 @@ static void vdm_file_complete(struct kiocb *iocb, long ret)
 {
 	struct vdm_blk_req *req = container_of(iocb, struct vdm_blk_req, iocb);
 
+	if (req->op == VBUS_BLK_OP_WRITE)
+		vdm_file_end_write(iocb->ki_filp);
 	if (!vdm_file_result(req, ret))
 		vdm_blk_defer(req);
 }
@@ -56,6 +86,7 @@ static ssize_t vdm_file_once(struct vdm_blk_req *req, bool write, bool nowait)
 {
 	struct file *file = req->bq->blk->file;
 	struct iov_iter iter;
+	ssize_t ret;
 
 	iov_iter_bvec(&iter, write ? ITER_SOURCE : ITER_DEST, req->bv,
 		      req->nr_bv, req->len);
@@ -73,7 +104,13 @@ static ssize_t vdm_file_once(struct vdm_blk_req *req, bool write, bool nowait)
 		return call_read_iter(file, &req->iocb, &iter);
 	if (req->flags & VBUS_BLK_REQ_FUA || req->bq->sync)
 		req->iocb.ki_flags |= IOCB_DSYNC;
-	return call_write_iter(file, &req->iocb, &iter);
+	ret = vdm_file_start_write(file, nowait);
+	if (ret)
+		return ret;
+	ret = call_write_iter(file, &req->iocb, &iter);
+	if (ret != -EIOCBQUEUED)
+		vdm_file_end_write(file);
+	return ret;
 }
 
 static int vdm_file_rw(struct vdm_blk_req *req, bool write, bool nowait)
@@ -102,6 +139,9 @@ static int vdm_file_write(struct vdm_blk_req *req, bool nowait)
 	/* Through the page cache that ends in an fsync, which waits. */
 	if (nowait && sync && !req->bq->blk->direct)
 		return -EAGAIN;
+	/* A limit of the thread that happens to serve would bring it a signal. */
+	if (nowait && rlimit(RLIMIT_FSIZE) < i_size_read(file_inode(req->bq->blk->file)))
+		return -EAGAIN;
 	return vdm_file_rw(req, true, nowait);
 }
 
@@ -121,7 +161,7 @@ static int vdm_file_fallocate(struct vdm_blk_req *req, int mode)
 
 static int vdm_file_ended(struct vdm_blk_req *req, int err)
 {
-	if (!err && req->bq->sync)
+	if (!err && (req->flags & VBUS_BLK_REQ_FUA || req->bq->sync))
 		err = vfs_fsync(req->bq->blk->file, 1);
 	vdm_blk_end(req, vdm_file_status(err));
 	return 0;
@@ -153,7 +193,9 @@ static int vdm_file_write_zeroes(struct vdm_blk_req *req)
 		iov_iter_bvec(&iter, ITER_SOURCE, bv, VDM_BLK_ZERO_PAGES,
 			      min_t(u64, end - pos,
 				    VDM_BLK_ZERO_PAGES * PAGE_SIZE));
+		file_start_write(req->bq->blk->file);
 		ret = vfs_iter_write(req->bq->blk->file, &iter, &pos, 0);
+		file_end_write(req->bq->blk->file);
 		if (ret <= 0)
 			return ret ?: -EIO;
 		cond_resched();

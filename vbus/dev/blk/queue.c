@@ -190,8 +190,20 @@ static struct vdm_blk_req *vdm_blk_get(struct vdm_blk_queue *bq,
 	return req;
 }
 
+/*
+ * Nobody waits for a request while others of the queue could be served, and completed.
+ * But a block device that can't be asked not to wait mostly does not, and a thread may.
+ */
+static bool vdm_blk_nowait(const struct vdm_blk_req *req, bool here)
+{
+	const struct vdm_blk *blk = req->bq->blk;
+
+	return here || blk->limits.nowait || !blk->bdev ||
+	       req->op > VBUS_BLK_OP_FLUSH;
+}
+
 /* Return: false if there was no chain. */
-static bool vdm_blk_serve_one(struct vdm_blk_queue *bq, bool nowait)
+static bool vdm_blk_serve_one(struct vdm_blk_queue *bq, bool here)
 {
 	struct vdm_blk_req *req;
 	struct ioq_chain chain;
@@ -211,7 +223,7 @@ static bool vdm_blk_serve_one(struct vdm_blk_queue *bq, bool nowait)
 		vdm_blk_free(bq, req);
 		spin_unlock_irqrestore(&bq->lock, flags);
 		return false;
-	} else if (req->execute(req, nowait) == -EAGAIN) {
+	} else if (req->execute(req, vdm_blk_nowait(req, here)) == -EAGAIN) {
 		vdm_blk_defer(req);
 	}
 	return true;
@@ -231,17 +243,17 @@ static bool vdm_blk_enable_kicks(struct vdm_blk_queue *bq)
 
 /* Take chains until there are none or @max.  Return: how many. */
 static unsigned int vdm_blk_serve_batch(struct vdm_blk_queue *bq,
-					unsigned int max, bool nowait)
+					unsigned int max, bool here)
 {
 	struct blk_plug plug;
 	unsigned int n = 0;
 
 	/* What the host's disk is given together it can join. */
 	blk_start_plug(&plug);
-	while (n < max && vdm_blk_serve_one(bq, nowait))
+	while (n < max && vdm_blk_serve_one(bq, here))
 		n++;
 	blk_finish_plug(&plug);
-	vdm_blk_pace_count(&bq->pace, nowait, n);
+	vdm_blk_pace_count(&bq->pace, here, n);
 	return n;
 }
 

@@ -40,7 +40,7 @@ static const struct {
 	},
 	[VBUS_BLK_OP_WRITE_ZEROES] = {
 		.feature = VBUS_BLK_F_WRITE_ZEROES,
-		.flags = VBUS_BLK_REQ_NOUNMAP,
+		.flags = VBUS_BLK_REQ_FUA | VBUS_BLK_REQ_NOUNMAP,
 		.writes = true,
 		.range = true,
 	},
