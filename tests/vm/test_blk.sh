@@ -77,7 +77,7 @@ verify_polled()
 # with that when nothing of it is in memory any more, and the file system is sound afterwards.
 file_system()
 {
-	guest g1 "set -e; trap 'umount /tmp/m 2> /dev/null' EXIT; modprobe $1; mkdir -p /tmp/m
+	guest g1 "set -e; trap 'umount /tmp/m 2> /dev/null || :' EXIT; modprobe $1; mkdir -p /tmp/m
 		$2 /dev/vbda > /tmp/mk 2>&1 || { cat /tmp/mk; exit 1; }
 		mount -t $1 /dev/vbda /tmp/m; mkdir /tmp/m/s; /usr/bin/tar -xf /dev/vbdb -C /tmp/m/s
 		sync; echo 3 > /proc/sys/vm/drop_caches; /usr/bin/tar -df /dev/vbdb -C /tmp/m/s
