@@ -36,7 +36,7 @@ static void vbus_blk_stop(struct vbus_blk *vb)
 
 /*
  * The device will not answer any more: nor will the disk.
- * Context: process context, before del_gendisk() has returned.
+ * Context: process context, before put_disk().
  */
 void vbus_blk_kill(struct vbus_blk *vb)
 {
@@ -47,6 +47,15 @@ void vbus_blk_kill(struct vbus_blk *vb)
 		vbus_blk_stop(vb);
 	}
 	mutex_unlock(&vb->kill_lock);
+}
+
+/* A ring is broken, found in whatever context: see vbus_blk_reap(). */
+static void vbus_blk_broken_work(struct work_struct *work)
+{
+	struct vbus_blk *vb = container_of(work, struct vbus_blk, broken_work);
+
+	dev_err(&vb->vdev->dev, "the host broke the protocol, all requests fail; bind the driver again to restart it\n");
+	vbus_blk_kill(vb);
 }
 
 static int vbus_blk_getgeo(struct block_device *bdev, struct hd_geometry *geo)
@@ -97,6 +106,11 @@ static void vbus_blk_config_changed(struct vproxy_device *vdev)
 	if (vproxy_config_read(vdev, offsetof(struct vbus_blk_config, capacity),
 			       &capacity, sizeof(capacity)))
 		return;
+	if (le64_to_cpu(capacity) > VBUS_BLK_CAPACITY_MAX) {
+		dev_err(&vdev->dev, "host says %llu sectors, the size stays as it was\n",
+			le64_to_cpu(capacity));
+		return;
+	}
 	set_capacity_and_notify(vb->disk, le64_to_cpu(capacity));
 }
 
@@ -114,7 +128,7 @@ static int vbus_blk_check_config(struct vproxy_device *vdev,
 			vdev->class_version, VBUS_BLK_VERSION);
 		return -ENODEV;
 	}
-	if (capacity > LLONG_MAX >> SECTOR_SHIFT ||
+	if (capacity > VBUS_BLK_CAPACITY_MAX ||
 	    le32_to_cpu(config->discard_align) > UINT_MAX >> SECTOR_SHIFT) {
 		dev_err(&vdev->dev, "host says %llu sectors, %u discarded at a time\n",
 			capacity, le32_to_cpu(config->discard_align));
@@ -323,6 +337,7 @@ static int vbus_blk_probe(struct vproxy_device *vdev)
 		return -ENOMEM;
 	vb->vdev = vdev;
 	mutex_init(&vb->kill_lock);
+	INIT_WORK(&vb->broken_work, vbus_blk_broken_work);
 	memcpy(vb->serial, config.serial, sizeof(config.serial));
 	vbus_blk_clean_serial(vb->serial);
 	vproxy_set_drvdata(vdev, vb);
@@ -351,6 +366,7 @@ static int vbus_blk_probe(struct vproxy_device *vdev)
 
 free_tags:
 	vproxy_reset(vdev);
+	cancel_work_sync(&vb->broken_work);
 	/* Was never added, so it does not free @vb. */
 	if (vb->disk)
 		put_disk(vb->disk);
@@ -377,6 +393,8 @@ static void vbus_blk_remove(struct vproxy_device *vdev)
 	del_gendisk(vb->disk);
 	if (!vb->dead)
 		vbus_blk_stop(vb);
+	/* No signal comes any more that would ask for it. */
+	cancel_work_sync(&vb->broken_work);
 	blk_mq_free_tag_set(&vb->tags);
 	vproxy_delete_queues(vdev);
 	dma_pool_destroy(vb->pool);

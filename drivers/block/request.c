@@ -242,6 +242,9 @@ static struct request *vbus_blk_reap(struct vbus_blk_queue *q)
 		pdu->result = vbus_blk_result(q, rq, len);
 		rq_list_add_tail(&tail, rq);
 	}
+	/* What is left in it will not be answered. */
+	if (unlikely(ioq_north_broken(&q->vq->ring)) && !q->dead)
+		schedule_work(&q->vb->broken_work);
 	return list;
 }
 

@@ -18,6 +18,7 @@
 #include <linux/mutex.h>
 #include <linux/scatterlist.h>
 #include <linux/spinlock.h>
+#include <linux/workqueue.h>
 #include <uapi/linux/vbus_blk.h>
 #include <vbus/proxy.h>
 
@@ -34,6 +35,9 @@ struct dma_pool;
 
 #define VBUS_BLK_FEATURES \
 	(VBUS_BLK_F_FLUSH | VBUS_BLK_F_DISCARD | VBUS_BLK_F_WRITE_ZEROES)
+
+/* In sectors: their bytes are counted with a sign. */
+#define VBUS_BLK_CAPACITY_MAX	(LLONG_MAX >> SECTOR_SHIFT)
 
 /* "poll63" */
 #define VBUS_BLK_NAME		8
@@ -114,6 +118,7 @@ struct vbus_blk_queue {
  * @queue: all of them
  * @kill_lock: one vbus_blk_kill() at a time
  * @dead: the device will answer nothing any more
+ * @broken_work: the host broke the protocol
  * @serial: number, NUL terminated
  */
 struct vbus_blk {
@@ -127,6 +132,7 @@ struct vbus_blk {
 	struct vbus_blk_queue *queue;
 	struct mutex kill_lock;	/* dead */
 	bool dead;
+	struct work_struct broken_work;
 	char serial[VBUS_BLK_SERIAL_SIZE + 1];
 };
 

@@ -7,11 +7,12 @@
 # and more of it. A failure is repeated with the SEED that was printed.
 #
 # GUESTS take their share of the steps each, at the same time, on buses of their own: most
-# of a step by PCI is the five seconds that the guest's kernel waits before it lets go.
+# of a step by PCI is the five seconds that the guest's kernel waits before it lets go. Two
+# are what two emulated processors can carry; eight were too many to boot again in time.
 . "${0%/*}/cards.sh"
 
 : "${STEPS:=$([ -n "${LONG:-}" ] && echo 10000 || echo 24)}"
-: "${GUESTS:=$([ -n "${LONG:-}" ] && echo 8 || echo 1)}"
+: "${GUESTS:=$([ -n "${LONG:-}" ] && echo 2 || echo 1)}"
 : "${SEED:=$((${EPOCHREALTIME/./} % 1000000))}"
 cards=3
 slots=(1 2 3 4 5)

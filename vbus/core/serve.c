@@ -62,7 +62,11 @@ static void vbus_serve(struct vbus_conn_queue *cq, bool nowait)
 		if (!test_bit(VBUS_SERVE_WANTED, &cq->serve))
 			return;
 	} while (!more && !nowait);
-	queue_work(conn->serve_wq, &cq->serve_work);
+	/* Stopping waits for who sees it running, and cancels the work after that. */
+	rcu_read_lock();
+	if (READ_ONCE(cq->running))
+		queue_work(conn->serve_wq, &cq->serve_work);
+	rcu_read_unlock();
 }
 
 static void vbus_serve_work(struct work_struct *work)
