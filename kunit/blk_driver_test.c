@@ -1,0 +1,890 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Guest driver of class "block": what it makes of a device's description, requests as
+ * the host sees them, answers of every kind, hosts that lie, and devices that go.
+ *
+ * The driver is a copy of its own, whose parameters a case can set.
+ */
+#include <linux/module.h>
+
+#undef module_init
+#define module_init(fn)	static void * const left_out_init __used = fn
+#undef module_exit
+#define module_exit(fn)	static void * const left_out_exit __used = fn
+#undef MODULE_ALIAS
+#define MODULE_ALIAS(alias)
+#include "../drivers/block/main.c"
+#include "../drivers/block/request.c"
+#include "../drivers/block/sysfs.c"
+#include "../vbus-proxy/proxy_priv.h"
+#undef module_init
+#undef module_exit
+
+#include "blk_card.h"
+#include "fault.h"
+
+static bool driver_registered;
+
+static struct blk_card *card_of(struct kunit *test)
+{
+	return test->priv;
+}
+
+/* --- it comes and goes --- */
+
+static void test_probe(struct kunit *test)
+{
+	struct blk_card *card = card_start(test);
+	struct gendisk *disk = card->vb->disk;
+	struct request_queue *q = disk->queue;
+
+	KUNIT_EXPECT_EQ(test, get_capacity(disk), (sector_t)CARD_SECTORS);
+	KUNIT_EXPECT_EQ(test, 0, strncmp(disk->disk_name, "vbd", 3));
+	KUNIT_EXPECT_STREQ(test, card->vb->serial, "SN-1");
+	KUNIT_EXPECT_FALSE(test, get_disk_ro(disk));
+	KUNIT_EXPECT_TRUE(test, blk_queue_nonrot(q));
+	KUNIT_EXPECT_EQ(test, queue_logical_block_size(q), 512U);
+	KUNIT_EXPECT_EQ(test, queue_physical_block_size(q), 4096U);
+	KUNIT_EXPECT_EQ(test, queue_io_min(q), 4096U);
+	KUNIT_EXPECT_EQ(test, queue_max_hw_sectors(q), 256U);
+	KUNIT_EXPECT_EQ(test, (u32)queue_max_segments(q), CARD_SEG_MAX - 2U);
+	KUNIT_EXPECT_EQ(test, queue_dma_alignment(q), 511);
+	KUNIT_EXPECT_EQ(test, q->limits.max_discard_sectors, 256U);
+	KUNIT_EXPECT_EQ(test, q->limits.discard_granularity, 4096U);
+	KUNIT_EXPECT_EQ(test, q->limits.max_write_zeroes_sectors, 512U);
+	KUNIT_EXPECT_TRUE(test, bdev_write_cache(card->bdev));
+	KUNIT_EXPECT_TRUE(test, bdev_fua(card->bdev));
+	KUNIT_EXPECT_EQ(test, card->vb->tags.queue_depth,
+			CARD_RING / VBUS_BLK_DIRECT);
+	KUNIT_EXPECT_EQ(test, fake_get32(card->fake, VBUS_REG_STATUS),
+			(u32)(VBUS_STATUS_DRIVER | VBUS_STATUS_FEATURES_OK |
+			      VBUS_STATUS_RUNNING));
+	card_close(card);
+	fake_unregister(card->fake, false);
+	KUNIT_EXPECT_EQ(test, fake_get32(card->fake, VBUS_REG_STATUS), 0U);
+	KUNIT_EXPECT_TRUE(test, ida_is_empty(&vbus_blk_ida));
+}
+
+/* Without the features, and with flags: the other way round. */
+static void test_probe_plain(struct kunit *test)
+{
+	struct blk_card *card = card_create(test);
+	struct request_queue *q;
+
+	fake_set64(card->fake, VBUS_REG_FEATURES, 0);
+	card->config.flags = cpu_to_le32(VBUS_BLK_READ_ONLY |
+					 VBUS_BLK_ROTATIONAL);
+	card->config.logical_block_size = cpu_to_le32(4096);
+	memset(card->config.serial, 'x', sizeof(card->config.serial));
+	KUNIT_ASSERT_TRUE(test, card_insert(card));
+	q = card->vb->disk->queue;
+	KUNIT_EXPECT_TRUE(test, get_disk_ro(card->vb->disk));
+	KUNIT_EXPECT_FALSE(test, blk_queue_nonrot(q));
+	KUNIT_EXPECT_EQ(test, queue_logical_block_size(q), 4096U);
+	KUNIT_EXPECT_EQ(test, q->limits.max_discard_sectors, 0U);
+	KUNIT_EXPECT_EQ(test, q->limits.max_write_zeroes_sectors, 0U);
+	KUNIT_EXPECT_FALSE(test, test_bit(QUEUE_FLAG_WC, &q->queue_flags));
+	KUNIT_EXPECT_FALSE(test, test_bit(QUEUE_FLAG_FUA, &q->queue_flags));
+	KUNIT_EXPECT_EQ(test, strlen(card->vb->serial),
+			(size_t)VBUS_BLK_SERIAL_SIZE);
+	fake_unregister(card->fake, false);
+}
+
+#define FIELD(name)	offsetof(struct vbus_blk_config, name)
+
+/* Sizes that no disk has. */
+static const struct {
+	const char *name;
+	u32 off;
+	u32 val;
+} bad_configs[] = {
+	{ "no logical block", FIELD(logical_block_size), 0 },
+	{ "logical block of 1", FIELD(logical_block_size), 1 },
+	{ "logical block of 256", FIELD(logical_block_size), 256 },
+	{ "logical block of 768", FIELD(logical_block_size), 768 },
+	{ "logical block above a page", FIELD(logical_block_size), 8192 },
+	{ "logical block of 2 GiB", FIELD(logical_block_size), 1U << 31 },
+	{ "no physical block", FIELD(physical_block_size), 0 },
+	{ "physical block below the logical", FIELD(physical_block_size), 256 },
+	{ "physical block of 4097", FIELD(physical_block_size), 4097 },
+	{ "no alignment", FIELD(data_align), 0 },
+	{ "alignment of 3", FIELD(data_align), 3 },
+	{ "alignment above the block", FIELD(data_align), 1024 },
+	{ "no data", FIELD(data_max), 0 },
+	{ "less than a page of data", FIELD(data_max), 4095 },
+	{ "no queue", FIELD(nr_queues), 0 },
+	{ "2^63 bytes", FIELD(capacity) + 4, 1U << 22 },
+	{ "2^64 sectors", FIELD(capacity) + 4, U32_MAX },
+	{ "discards of 4 GiB", FIELD(discard_align), 1U << 23 },
+};
+
+static void expect_refused(struct blk_card *card, const char *name)
+{
+	struct kunit *test = card->test;
+
+	KUNIT_EXPECT_FALSE_MSG(test, card_insert(card), "%s", name);
+	KUNIT_EXPECT_EQ_MSG(test, 0, card->fake->nr_vectors, "%s", name);
+	KUNIT_EXPECT_EQ_MSG(test, fake_get32(card->fake, VBUS_REG_STATUS) &
+			    VBUS_STATUS_RUNNING, 0U, "%s", name);
+	KUNIT_EXPECT_TRUE_MSG(test, ida_is_empty(&vbus_blk_ida), "%s", name);
+	fake_unregister(card->fake, false);
+}
+
+static void test_probe_bad_config(struct kunit *test)
+{
+	struct blk_card *card = card_create(test);
+	struct vbus_blk_config good = card->config;
+	u32 i;
+
+	for (i = 0; i < ARRAY_SIZE(bad_configs); i++) {
+		card->config = good;
+		*(__le32 *)((u8 *)&card->config + bad_configs[i].off) =
+			cpu_to_le32(bad_configs[i].val);
+		expect_refused(card, bad_configs[i].name);
+	}
+	card->config = good;
+	KUNIT_EXPECT_TRUE(test, card_insert(card));
+	fake_unregister(card->fake, false);
+}
+
+/* A probe that fails leaves nothing; the next one may do. */
+static void test_probe_fails(struct kunit *test)
+{
+	static const char *const names[] = {
+		"version", "start", "queue", "vectors", "short config",
+		"config that never rests", "segments", "no queue at all",
+		"ring of 2",
+	};
+	struct blk_card *card = card_create(test);
+	struct fake_dev *fake = card->fake;
+	u32 i;
+
+	for (i = 0; i < ARRAY_SIZE(names); i++) {
+		fake_set32(fake, VBUS_REG_CLASS_VERSION,
+			   VBUS_BLK_VERSION + (i == 0));
+		fake->refuse_start = i == 1;
+		fake->refuse_enable = i == 2;
+		fake->grant = i == 3 ? -ENOSPC : INT_MAX;
+		fake_set32(fake, VBUS_REG_CONFIG_SIZE,
+			   sizeof(card->config) - (i == 4));
+		fake->gen_moves = i == 5 ? -1 : 0;
+		fake_set32(fake, VBUS_REG_QUEUE(0) + VBUS_QREG_SEG_MAX,
+			   i == 6 ? 2 : CARD_SEG_MAX);
+		fake_set32(fake, VBUS_REG_NR_QUEUES, i != 7);
+		fake_set32(fake, VBUS_REG_QUEUE(0) + VBUS_QREG_SIZE_MAX,
+			   i == 8 ? 2 : CARD_RING);
+		expect_refused(card, names[i]);
+	}
+	fake_set32(fake, VBUS_REG_QUEUE(0) + VBUS_QREG_SIZE_MAX, CARD_RING);
+	KUNIT_EXPECT_TRUE(test, card_insert(card));
+	fake_unregister(fake, false);
+}
+
+/* --- requests as the host sees them --- */
+
+/* Strange, but a disk: it has to work. */
+static const struct {
+	const char *name;
+	u32 off;
+	u32 val;
+	u32 ring;
+	u32 segs;
+	u32 depth;
+} odd_configs[] = {
+	{ "ring of 4", FIELD(io_opt), 0, 4, CARD_SEG_MAX, 1 },
+	{ "ring of 8", FIELD(io_opt), 0, 8, CARD_SEG_MAX, 2 },
+	{ "one segment of data", FIELD(io_opt), 0, CARD_RING, 3, 16 },
+	{ "more segments than we do", FIELD(io_opt), 0, CARD_RING, 200, 16 },
+	{ "more queues than there are", FIELD(nr_queues), U32_MAX, CARD_RING,
+	  CARD_SEG_MAX, 16 },
+	{ "any length of data", FIELD(data_max), U32_MAX, CARD_RING,
+	  CARD_SEG_MAX, 16 },
+	{ "a page of data", FIELD(data_max), 4096, CARD_RING, CARD_SEG_MAX, 16 },
+	{ "any alignment", FIELD(data_align), 1, CARD_RING, CARD_SEG_MAX, 16 },
+	{ "io_opt that is none", FIELD(io_opt), U32_MAX, CARD_RING,
+	  CARD_SEG_MAX, 16 },
+	{ "io_min that is none", FIELD(io_min), 3, CARD_RING, CARD_SEG_MAX, 16 },
+	{ "no discard after all", FIELD(discard_max), 0, CARD_RING,
+	  CARD_SEG_MAX, 16 },
+	{ "discard of any length", FIELD(discard_max), U32_MAX, CARD_RING,
+	  CARD_SEG_MAX, 16 },
+	{ "no discard_align", FIELD(discard_align), 0, CARD_RING, CARD_SEG_MAX,
+	  16 },
+	{ "discard_align of nearly 4 GiB", FIELD(discard_align), (1U << 23) - 1,
+	  CARD_RING, CARD_SEG_MAX, 16 },
+	{ "2^63 bytes less a sector", FIELD(capacity) + 4, (1U << 22) - 1,
+	  CARD_RING, CARD_SEG_MAX, 16 },
+	{ "zeroes of any length", FIELD(zeroes_max), U32_MAX, CARD_RING,
+	  CARD_SEG_MAX, 16 },
+	{ "physical block of 2 GiB", FIELD(physical_block_size), 1U << 31,
+	  CARD_RING, CARD_SEG_MAX, 16 },
+	{ "unknown flags", FIELD(flags), ~VBUS_BLK_READ_ONLY, CARD_RING,
+	  CARD_SEG_MAX, 16 },
+	{ "reserved", FIELD(reserved), U32_MAX, CARD_RING, CARD_SEG_MAX, 16 },
+};
+
+static void works(struct blk_card *card, const char *name)
+{
+	struct kunit *test = card->test;
+	struct io *io;
+
+	memset(card->data + 4096, 0, 4096);
+	KUNIT_EXPECT_EQ_MSG(test, 0, io_run(card, REQ_OP_WRITE, 8, 2, 2048),
+			    "%s", name);
+	KUNIT_EXPECT_EQ_MSG(test, 0, io_run(card, REQ_OP_WRITE |
+						     REQ_PREFLUSH, 0, 0, 0),
+			    "%s", name);
+	io = io_new(card, REQ_OP_READ, 8, 4, 1024, 0);
+	submit_bio(io->bio);
+	KUNIT_EXPECT_EQ_MSG(test, 0, io_wait(card, io), "%s", name);
+	KUNIT_EXPECT_NULL_MSG(test, memchr_inv(io_data(io, 1), 1, 1024), "%s",
+			      name);
+	KUNIT_EXPECT_NULL_MSG(test, memchr_inv(io_data(io, 2), 2, 1024), "%s",
+			      name);
+	io_free(io);
+}
+
+static void test_probe_odd(struct kunit *test)
+{
+	struct blk_card *card = card_create(test);
+	struct vbus_blk_config good = card->config;
+	u32 i, reg = VBUS_REG_QUEUE(0);
+
+	for (i = 0; i < ARRAY_SIZE(odd_configs); i++) {
+		const char *name = odd_configs[i].name;
+
+		card->config = good;
+		*(__le32 *)((u8 *)&card->config + odd_configs[i].off) =
+			cpu_to_le32(odd_configs[i].val);
+		fake_set32(card->fake, reg + VBUS_QREG_SIZE_MAX,
+			   odd_configs[i].ring);
+		fake_set32(card->fake, reg + VBUS_QREG_SEG_MAX,
+			   odd_configs[i].segs);
+		KUNIT_ASSERT_TRUE_MSG(test, card_insert(card), "%s", name);
+		KUNIT_EXPECT_EQ_MSG(test, card->vb->tags.queue_depth,
+				    odd_configs[i].depth, "%s", name);
+		card_open(card);
+		works(card, name);
+		/* It may be refused, as too short for what is aligned. */
+		blkdev_issue_discard(card->bdev, 0, 64, GFP_KERNEL);
+		KUNIT_EXPECT_EQ_MSG(test, 0, blkdev_issue_zeroout(card->bdev, 8,
+								  8, GFP_KERNEL,
+								  0),
+				    "%s", name);
+		KUNIT_EXPECT_EQ_MSG(test, card_stat(card, VBUS_BLK_ERRORS), 0ULL,
+				    "%s", name);
+		card_close(card);
+		fake_unregister(card->fake, false);
+	}
+}
+
+/* Each operation, and what the host is told of it. */
+static const struct {
+	const char *name;
+	blk_opf_t opf;
+	u64 sector;
+	u32 nr;		/* segments of 1024 bytes; or bytes without any */
+	u32 bytes;
+	u16 op;
+	u16 flags;
+	u32 nr_sectors;
+} headers[] = {
+	{ "read", REQ_OP_READ, 24, 1, 0, VBUS_BLK_OP_READ, 0, 0 },
+	{ "write", REQ_OP_WRITE, 1022, 1, 0, VBUS_BLK_OP_WRITE, 0, 0 },
+	{ "write with FUA", REQ_OP_WRITE | REQ_FUA, 8, 2, 0, VBUS_BLK_OP_WRITE,
+	  VBUS_BLK_REQ_FUA, 0 },
+	{ "sync read", REQ_OP_READ | REQ_SYNC | REQ_META, 0, 3, 0,
+	  VBUS_BLK_OP_READ, 0, 0 },
+	{ "flush", REQ_OP_WRITE | REQ_PREFLUSH, 0, 0, 0, VBUS_BLK_OP_FLUSH, 0,
+	  0 },
+	{ "discard", REQ_OP_DISCARD, 64, 0, 4096, VBUS_BLK_OP_DISCARD, 0, 8 },
+	{ "zeroes", REQ_OP_WRITE_ZEROES, 64, 0, 8192, VBUS_BLK_OP_WRITE_ZEROES,
+	  0, 16 },
+	{ "zeroes that stay", REQ_OP_WRITE_ZEROES | REQ_NOUNMAP, 64, 0, 512,
+	  VBUS_BLK_OP_WRITE_ZEROES, VBUS_BLK_REQ_NOUNMAP, 1 },
+	{ "zeroes with FUA", REQ_OP_WRITE_ZEROES | REQ_FUA, 64, 0, 512,
+	  VBUS_BLK_OP_WRITE_ZEROES, VBUS_BLK_REQ_FUA, 1 },
+};
+
+static void test_headers(struct kunit *test)
+{
+	struct blk_card *card = card_start(test);
+	struct blk_seen *seen = &card->seen;
+	struct io *io;
+	u32 i;
+
+	card->hold = true;
+	for (i = 0; i < ARRAY_SIZE(headers); i++) {
+		const char *name = headers[i].name;
+		u32 nr = headers[i].nr;
+
+		io = io_new(card, headers[i].opf, headers[i].sector, nr,
+			    nr ? 1024 : headers[i].bytes, 512);
+		submit_bio(io->bio);
+		/* What is a flush comes from a work item. */
+		while (!ioq_south_pending(&card->fake->south[0]) &&
+		       !io_ended(io))
+			msleep(20);
+		KUNIT_ASSERT_TRUE_MSG(test, card_take(card, 0, seen), "%s",
+				      name);
+		KUNIT_EXPECT_EQ_MSG(test, le16_to_cpu(seen->req.op),
+				    headers[i].op, "%s", name);
+		KUNIT_EXPECT_EQ_MSG(test, le16_to_cpu(seen->req.flags),
+				    headers[i].flags, "%s", name);
+		KUNIT_EXPECT_EQ_MSG(test, le32_to_cpu(seen->req.nr_sectors),
+				    headers[i].nr_sectors, "%s", name);
+		KUNIT_EXPECT_EQ_MSG(test, le64_to_cpu(seen->req.sector),
+				    headers[i].sector, "%s", name);
+		KUNIT_EXPECT_EQ_MSG(test, seen->n, nr, "%s", name);
+		KUNIT_EXPECT_EQ_MSG(test, seen->len, 1024 * nr, "%s", name);
+		KUNIT_EXPECT_FALSE_MSG(test, io_ended(io), "%s", name);
+		card_do(card, 0, seen);
+		KUNIT_EXPECT_EQ_MSG(test, 0, io_wait(card, io), "%s",
+				    name);
+		io_free(io);
+	}
+	KUNIT_EXPECT_EQ(test, card_stat(card, VBUS_BLK_ERRORS), 0ULL);
+}
+
+/* Short chains are in the ring itself, longer ones in a table; the data is the same. */
+static void test_chains(struct kunit *test)
+{
+	struct blk_card *card = card_start(test);
+	u64 indirect, before = 0;
+	struct io *io;
+	u32 n, i;
+
+	card->hold = true;
+	for (n = 1; n <= CARD_SEG_MAX - 2; n++) {
+		io = io_new(card, REQ_OP_WRITE, 16, n, 1536, 512);
+		submit_bio(io->bio);
+		KUNIT_ASSERT_TRUE(test, card_take(card, 0, &card->seen));
+		KUNIT_EXPECT_EQ(test, card->seen.n, n);
+		KUNIT_EXPECT_EQ(test, card->seen.slots,
+				n + 2 <= VBUS_BLK_DIRECT ? n + 2 : 1);
+		indirect = card_stat(card, VBUS_BLK_INDIRECT);
+		KUNIT_EXPECT_EQ(test, indirect - before,
+				n + 2 > VBUS_BLK_DIRECT ? 1ULL : 0ULL);
+		before = indirect;
+		card_do(card, 0, &card->seen);
+		KUNIT_EXPECT_EQ(test, 0, io_wait(card, io));
+		io_free(io);
+		for (i = 0; i < n; i++)
+			KUNIT_EXPECT_NULL(test, memchr_inv(card->data + 8192 +
+							   1536 * i, i + 1,
+							   1536));
+
+		io = io_new(card, REQ_OP_READ, 16, n, 1536, 1024);
+		for (i = 0; i < n; i++)
+			memset(io_data(io, i), 0, 1536);
+		submit_bio(io->bio);
+		KUNIT_ASSERT_TRUE(test, card_take(card, 0, &card->seen));
+		before += n + 2 > VBUS_BLK_DIRECT;
+		card_do(card, 0, &card->seen);
+		KUNIT_EXPECT_EQ(test, 0, io_wait(card, io));
+		for (i = 0; i < n; i++)
+			KUNIT_EXPECT_NULL(test, memchr_inv(io_data(io, i), i + 1,
+							   1536));
+		io_free(io);
+	}
+	/* More than fit are more requests. */
+	card_go(card);
+	card->served = 0;
+	KUNIT_EXPECT_EQ(test, 0, io_run(card, REQ_OP_WRITE, 0,
+					CARD_SEG_MAX - 1, 512));
+	KUNIT_EXPECT_EQ(test, card->served, 2U);
+}
+
+/* As many as may be in flight, in two laps, and answered from the last on. */
+static void test_many(struct kunit *test)
+{
+	struct blk_card *card = card_start(test);
+	u32 depth = card->vb->tags.queue_depth, i, lap;
+	struct blk_seen *seen;
+	struct io **io;
+
+	seen = kunit_kcalloc(test, depth, sizeof(*seen), GFP_KERNEL);
+	io = kunit_kcalloc(test, depth, sizeof(*io), GFP_KERNEL);
+	KUNIT_ASSERT_NOT_NULL(test, seen);
+	KUNIT_ASSERT_NOT_NULL(test, io);
+	card->hold = true;
+	for (lap = 0; lap < 2; lap++) {
+		for (i = 0; i < depth; i++) {
+			io[i] = io_new(card, REQ_OP_READ, 32 * i, 2, 512, 0);
+			memset(card->data + (32 * i << SECTOR_SHIFT), i + 100,
+			       1024);
+			submit_bio(io[i]->bio);
+		}
+		for (i = 0; i < depth; i++)
+			KUNIT_ASSERT_TRUE(test, card_take(card, 0, &seen[i]));
+		for (i = depth; i--; ) {
+			KUNIT_EXPECT_FALSE(test, io_ended(io[i]));
+			card_do(card, 0, &seen[i]);
+			KUNIT_EXPECT_EQ(test, 0, io_wait(card, io[i]));
+			KUNIT_EXPECT_NULL(test, memchr_inv(io_data(io[i], 1),
+							   i + 100, 512));
+			io_free(io[i]);
+		}
+	}
+}
+
+/* What is sent together is published together, with one doorbell. */
+static void test_plug(struct kunit *test)
+{
+	struct blk_card *card = card_start(test);
+	struct blk_plug plug;
+	struct io *io[4];
+	u32 i, kicks;
+	u64 counted;
+
+	card->hold = true;
+	kicks = card->fake->kicks[0];
+	counted = card_stat(card, VBUS_BLK_KICKS);
+	blk_start_plug(&plug);
+	for (i = 0; i < 4; i++) {
+		/* Apart, or they would be merged. */
+		io[i] = io_new(card, REQ_OP_WRITE, 64 * i, 1, 512, 0);
+		submit_bio(io[i]->bio);
+	}
+	KUNIT_EXPECT_FALSE(test, ioq_south_pending(&card->fake->south[0]));
+	blk_finish_plug(&plug);
+	KUNIT_EXPECT_EQ(test, card->fake->kicks[0], kicks + 1);
+	KUNIT_EXPECT_EQ(test, card_stat(card, VBUS_BLK_KICKS), counted + 1);
+	card_serve(card, 0);
+	for (i = 0; i < 4; i++) {
+		KUNIT_EXPECT_EQ(test, 0, io_wait(card, io[i]));
+		io_free(io[i]);
+	}
+}
+
+/* --- answers --- */
+
+static const struct {
+	u32 status;
+	int want;
+} answers[] = {
+	{ VBUS_BLK_S_IOERR, -EIO },
+	{ VBUS_BLK_S_UNSUPP, -EOPNOTSUPP },
+	{ VBUS_BLK_S_INVAL, -EIO },
+	{ VBUS_BLK_S_RANGE, -EIO },
+	{ VBUS_BLK_S_READ_ONLY, -EIO },
+	{ VBUS_BLK_S_NOSPC, -ENOSPC },
+	{ VBUS_BLK_S_FAULT, -EIO },
+	{ VBUS_BLK_S_MEDIUM, -ENODATA },
+	{ VBUS_BLK_S_GONE, -ENODEV },
+	{ VBUS_BLK_S_TIMEOUT, -ETIMEDOUT },
+	/* Failed, but says not how. */
+	{ 0, -EIO },
+	{ 12, -EIO },
+	{ U32_MAX, -EIO },
+};
+
+static void test_answers(struct kunit *test)
+{
+	static const blk_opf_t ops[] = { REQ_OP_READ, REQ_OP_WRITE };
+	struct blk_card *card = card_start(test);
+	struct io *io;
+	u32 i;
+
+	for (i = 0; i < 2 * ARRAY_SIZE(answers); i++) {
+		card->hold = true;
+		io = io_new(card, ops[i % 2], 8, 1 + i / 2 % 4, 1024, 0);
+		submit_bio(io->bio);
+		KUNIT_ASSERT_TRUE(test, card_take(card, 0, &card->seen));
+		card_fail(card, 0, &card->seen, answers[i / 2].status);
+		KUNIT_EXPECT_EQ_MSG(test, io_wait(card, io), answers[i / 2].want,
+				    "status %u", answers[i / 2].status);
+		io_free(io);
+		KUNIT_EXPECT_EQ(test, card_stat(card, VBUS_BLK_ERRORS), i + 1ULL);
+		card_go(card);
+		works(card, "an error");
+	}
+}
+
+/* The host is short of memory for a while: the request ends well after all. */
+static void test_retry(struct kunit *test)
+{
+	struct blk_card *card = card_start(test);
+	struct io *io;
+	u32 i;
+
+	card->hold = true;
+	io = io_new(card, REQ_OP_READ, 8, 3, 512, 0);
+	memset(card->data + 4096, 0x77, 1536);
+	submit_bio(io->bio);
+	for (i = 0; i < 4; i++) {
+		/* It is sent again by itself, some time later. */
+		while (!ioq_south_pending(&card->fake->south[0]) &&
+		       !io_ended(io))
+			msleep(20);
+		KUNIT_ASSERT_TRUE(test, card_take(card, 0, &card->seen));
+		KUNIT_EXPECT_EQ(test, card->seen.len, 1536U);
+		if (i < 3)
+			card_fail(card, 0, &card->seen, VBUS_BLK_S_RESOURCE);
+		else
+			card_do(card, 0, &card->seen);
+	}
+	KUNIT_EXPECT_EQ(test, 0, io_wait(card, io));
+	KUNIT_EXPECT_NULL(test, memchr_inv(io_data(io, 2), 0x77, 512));
+	KUNIT_EXPECT_EQ(test, card_stat(card, VBUS_BLK_RETRIES), 3ULL);
+	io_free(io);
+}
+
+/* Lengths that are neither success nor failure: the request fails, the disk stays. */
+static void test_lengths(struct kunit *test)
+{
+	static const struct {
+		blk_opf_t op;
+		u32 len;
+	} bad[] = {
+		{ REQ_OP_READ, 0 }, { REQ_OP_READ, 1 }, { REQ_OP_READ, 4 },
+		{ REQ_OP_READ, 1023 }, { REQ_OP_READ, 1025 },
+		{ REQ_OP_READ, 1027 }, { REQ_OP_WRITE, 1 }, { REQ_OP_WRITE, 3 },
+	};
+	struct blk_card *card = card_start(test);
+	struct io *io;
+	u32 i;
+
+	for (i = 0; i < ARRAY_SIZE(bad); i++) {
+		card->hold = true;
+		io = io_new(card, bad[i].op, 8, 2, 512, 0);
+		submit_bio(io->bio);
+		KUNIT_ASSERT_TRUE(test, card_take(card, 0, &card->seen));
+		card_complete(card, 0, card->seen.id, bad[i].len);
+		KUNIT_EXPECT_EQ_MSG(test, -EIO, io_wait(card, io),
+				    "length %u", bad[i].len);
+		io_free(io);
+		card_go(card);
+		works(card, "a length");
+	}
+}
+
+/* Hosts that break the ring lose the disk, and nobody waits for them. */
+static void test_lies(struct kunit *test)
+{
+	static const char *const names[] = {
+		"more than there is room for", "a request that was never made",
+		"the same twice",
+	};
+	struct blk_card *card = card_create(test);
+	struct io *io[3];
+	u32 lie, i;
+
+	for (lie = 0; lie < ARRAY_SIZE(names); lie++) {
+		KUNIT_ASSERT_TRUE(test, card_insert(card));
+		card_open(card);
+		card->hold = true;
+		for (i = 0; i < 3; i++) {
+			io[i] = io_new(card, REQ_OP_READ, 8 * i, 1, 512, 0);
+			submit_bio(io[i]->bio);
+		}
+		KUNIT_ASSERT_TRUE(test, card_take(card, 0, &card->seen));
+		if (lie == 2)
+			card_do(card, 0, &card->seen);
+		card_complete(card, 0, card->seen.id ^ (lie == 1 ? 0x20 : 0),
+			      lie == 0 ? 517 : 512);
+		for (i = 0; i < 3; i++) {
+			KUNIT_EXPECT_EQ_MSG(test, io_wait(card, io[i]),
+					    lie == 2 && !i ? 0 :
+							     -EIO,
+					    "%s, request %u", names[lie], i);
+			io_free(io[i]);
+		}
+		KUNIT_EXPECT_EQ_MSG(test, -EIO,
+				    io_run(card, REQ_OP_READ, 0, 1, 512), "%s",
+				    names[lie]);
+		/* It does not know the memory of the requests any more. */
+		KUNIT_EXPECT_EQ(test, fake_get32(card->fake, VBUS_REG_STATUS),
+				0U);
+		card_close(card);
+		fake_unregister(card->fake, false);
+		card->hold = false;
+	}
+	KUNIT_ASSERT_TRUE(test, card_insert(card));
+	card_open(card);
+	works(card, "a lie");
+}
+
+/* --- polled queues --- */
+
+static void test_polled(struct kunit *test)
+{
+	struct blk_card *card = card_create(test);
+	unsigned int signals;
+	struct io *io;
+	u32 n;
+
+	poll_queues = 3;
+	card->config.nr_queues = cpu_to_le32(2);
+	fake_set32(card->fake, VBUS_REG_NR_QUEUES, 2);
+	KUNIT_ASSERT_TRUE(test, card_insert(card));
+	card_open(card);
+	/* One is left for those who do not poll. */
+	KUNIT_EXPECT_EQ(test, card->vb->nr_queues, 1U);
+	KUNIT_EXPECT_EQ(test, card->vb->nr_polled, 1U);
+	works(card, "not polled");
+	KUNIT_EXPECT_EQ(test, card->fake->kicks[1], 0U);
+
+	card->hold = true;
+	signals = card_stat(card, VBUS_BLK_SIGNALS);
+	for (n = 1; n < 4; n++) {
+		io = io_new(card, REQ_OP_READ | REQ_POLLED, 8, n, 512, 0);
+		submit_bio(io->bio);
+		/* What it returns says nothing of a task that does not sleep. */
+		bio_poll(io->bio, NULL, BLK_POLL_ONESHOT);
+		KUNIT_EXPECT_EQ(test, card_stat(card, VBUS_BLK_POLLS), n - 1ULL);
+		KUNIT_ASSERT_TRUE(test, card_take(card, 1, &card->seen));
+		card_do(card, 1, &card->seen);
+		KUNIT_EXPECT_FALSE(test, io_ended(io));
+		bio_poll(io->bio, NULL, BLK_POLL_ONESHOT);
+		KUNIT_ASSERT_TRUE(test, io_ended(io));
+		KUNIT_EXPECT_EQ(test, io->err, 0);
+		io_free(io);
+	}
+	KUNIT_EXPECT_EQ(test, card_stat(card, VBUS_BLK_POLLS), 3ULL);
+	KUNIT_EXPECT_EQ(test, card_stat(card, VBUS_BLK_SIGNALS), (u64)signals);
+	/* What fails is told, too. */
+	io = io_new(card, REQ_OP_WRITE | REQ_POLLED, 8, 1, 512, 0);
+	submit_bio(io->bio);
+	KUNIT_ASSERT_TRUE(test, card_take(card, 1, &card->seen));
+	card_fail(card, 1, &card->seen, VBUS_BLK_S_MEDIUM);
+	bio_poll(io->bio, NULL, BLK_POLL_ONESHOT);
+	KUNIT_EXPECT_EQ(test, -ENODATA, io_wait(card, io));
+	io_free(io);
+}
+
+/* --- what changes --- */
+
+static u64 capacity_set(struct blk_card *card, u64 sectors)
+{
+	card->config.capacity = cpu_to_le64(sectors);
+	card_config(card);
+	fake_set32(card->fake, VBUS_REG_CONFIG_GEN,
+		   fake_get32(card->fake, VBUS_REG_CONFIG_GEN) + 1);
+	fake_signal(card->fake, 0);
+	flush_work(&card->fake->vdev.core->config_work);
+	return get_capacity(card->vb->disk);
+}
+
+static void test_capacity(struct kunit *test)
+{
+	struct blk_card *card = card_start(test);
+
+	KUNIT_EXPECT_EQ(test, capacity_set(card, 64), (u64)64);
+	KUNIT_EXPECT_EQ(test, bdev_nr_bytes(card->bdev), 32768LL);
+	KUNIT_EXPECT_EQ(test, 0, io_run(card, REQ_OP_READ, 63, 1, 512));
+	KUNIT_EXPECT_EQ(test, -EIO, io_run(card, REQ_OP_READ, 63, 2, 512));
+	KUNIT_EXPECT_EQ(test, capacity_set(card, CARD_SECTORS), (u64)CARD_SECTORS);
+	KUNIT_EXPECT_EQ(test, 0, io_run(card, REQ_OP_READ, 63, 2, 512));
+	KUNIT_EXPECT_EQ(test, capacity_set(card, 0), (u64)0);
+	KUNIT_EXPECT_EQ(test, -EIO, io_run(card, REQ_OP_READ, 0, 1, 512));
+	KUNIT_EXPECT_EQ(test, capacity_set(card, CARD_SECTORS), (u64)CARD_SECTORS);
+	/* None that a disk can have: it stays as it was. */
+	KUNIT_EXPECT_EQ(test, capacity_set(card, BIT_ULL(54)), (u64)CARD_SECTORS);
+	KUNIT_EXPECT_EQ(test, capacity_set(card, U64_MAX), (u64)CARD_SECTORS);
+	works(card, "capacity");
+}
+
+/* --- devices that go --- */
+
+enum end { END_NEEDS_RESET, END_GONE, END_TIMEOUT_RESET, NR_ENDS };
+
+static void end_device(struct blk_card *card, enum end end)
+{
+	struct fake_dev *fake = card->fake;
+
+	switch (end) {
+	case END_TIMEOUT_RESET:
+	case END_NEEDS_RESET:
+		fake_set32(fake, VBUS_REG_STATUS,
+			   fake_get32(fake, VBUS_REG_STATUS) |
+			   VBUS_STATUS_NEEDS_RESET);
+		/* Or nobody says so, and a timeout finds out. */
+		if (end == END_NEEDS_RESET)
+			fake_signal(fake, 0);
+		break;
+	default:
+		fake->dead = true;
+		fake_unregister(fake, true);
+		break;
+	}
+}
+
+/* All requests end, those that were answered in time with their answer. */
+static void test_ends(struct kunit *test)
+{
+	struct blk_card *card = card_create(test);
+	struct io *io[4];
+	enum end end;
+	u32 i;
+
+	for (end = 0; end < NR_ENDS; end++) {
+		card->fake->dead = false;
+		card->hold = false;
+		KUNIT_ASSERT_TRUE(test, card_insert(card));
+		card_open(card);
+		if (end == END_TIMEOUT_RESET)
+			blk_queue_rq_timeout(card->vb->disk->queue, HZ / 10);
+		card->hold = true;
+		for (i = 0; i < 4; i++) {
+			io[i] = io_new(card, i % 2 ? REQ_OP_READ : REQ_OP_WRITE,
+				       8 * i, 1 + i, 512, 0);
+			submit_bio(io[i]->bio);
+		}
+		KUNIT_ASSERT_TRUE(test, card_take(card, 0, &card->seen));
+		/* Answered, and not told of it. */
+		ioq_south_complete(&card->fake->south[0], card->seen.id, 0);
+		ioq_south_publish(&card->fake->south[0]);
+		end_device(card, end);
+		for (i = 0; i < 4; i++) {
+			KUNIT_EXPECT_EQ_MSG(test, io_wait(card, io[i]),
+					    i ? -EIO : 0,
+					    "end %u, request %u", end, i);
+			io_free(io[i]);
+		}
+		/* It is open, and fails. */
+		KUNIT_EXPECT_EQ_MSG(test, -EIO,
+				    io_run(card, REQ_OP_READ, 0, 1, 512),
+				    "end %u", end);
+		card_close(card);
+		if (card->fake->registered) {
+			KUNIT_EXPECT_EQ(test, fake_get32(card->fake,
+							 VBUS_REG_STATUS), 0U);
+			fake_unregister(card->fake, false);
+		}
+		KUNIT_EXPECT_TRUE_MSG(test, ida_is_empty(&vbus_blk_ida),
+				      "end %u", end);
+	}
+	card->fake->dead = false;
+	card->hold = false;
+	KUNIT_ASSERT_TRUE(test, card_insert(card));
+	card_open(card);
+	works(card, "restart");
+}
+
+/* Slow is not gone: a request waits, and an answer nobody was told of is found. */
+static void test_timeout(struct kunit *test)
+{
+	struct blk_card *card = card_start(test);
+	struct io *io;
+	int i;
+
+	blk_queue_rq_timeout(card->vb->disk->queue, HZ / 10);
+	card->hold = true;
+	io = io_new(card, REQ_OP_WRITE, 8, 1, 512, 0);
+	submit_bio(io->bio);
+	KUNIT_ASSERT_TRUE(test, card_take(card, 0, &card->seen));
+	for (i = 0; i < 500 && card_stat(card, VBUS_BLK_TIMEOUTS) < 2; i++)
+		msleep(20);
+	KUNIT_EXPECT_GE(test, card_stat(card, VBUS_BLK_TIMEOUTS), 2ULL);
+	KUNIT_EXPECT_FALSE(test, io_ended(io));
+	ioq_south_complete(&card->fake->south[0], card->seen.id, 0);
+	ioq_south_publish(&card->fake->south[0]);
+	KUNIT_EXPECT_EQ(test, 0, io_wait(card, io));
+	io_free(io);
+	card_go(card);
+	works(card, "a timeout");
+}
+
+static unsigned int fault_at;
+static bool fault_hit;
+
+static int faulty_probe(struct vproxy_device *vdev)
+{
+	int err;
+
+	fault_arm(fault_at);
+	err = vbus_blk_probe(vdev);
+	fault_hit = fault_disarm();
+	return err;
+}
+
+/*
+ * Each allocation of a probe fails in turn; of those far behind, which are the block
+ * layer's, every second, third and so on.  The last case, since among them is one of
+ * the DMA debugging, which then switches itself off.
+ */
+static void test_faults(struct kunit *test)
+{
+	struct blk_card *card = card_create(test);
+	unsigned int failed = 0;
+
+	card_config(card);
+	fault_setup(test);
+	vbus_blk_driver.probe = faulty_probe;
+	for (fault_at = 1; fault_at < FAULT_MAX; fault_at += 1 + fault_at / 50) {
+		bool bound;
+
+		fault_hit = false;
+		KUNIT_ASSERT_EQ(test, 0, fake_register(card->fake));
+		bound = card->fake->vdev.dev.driver;
+		failed += fault_hit && !bound;
+		if (bound) {
+			card->vb = vproxy_drvdata(&card->fake->vdev);
+			card_open(card);
+			works(card, "an allocation that failed");
+			card_close(card);
+		}
+		fake_unregister(card->fake, false);
+		KUNIT_EXPECT_TRUE(test, ida_is_empty(&vbus_blk_ida));
+		if (!fault_hit)
+			break;
+	}
+	KUNIT_EXPECT_LT(test, fault_at, (unsigned int)FAULT_MAX);
+	KUNIT_EXPECT_GT(test, failed, 10U);
+}
+
+static int blk_init(struct kunit *test)
+{
+	poll_queues = 0;
+	vbus_blk_driver.probe = vbus_blk_probe;
+	/* Without an owner: suites run before their module is in sysfs. */
+	driver_registered = !__vproxy_register_driver(&vbus_blk_driver, NULL);
+	return driver_registered ? 0 : -EBUSY;
+}
+
+/* A device that a case left goes only after this, and finds no driver then. */
+static void blk_exit(struct kunit *test)
+{
+	struct blk_card *card = card_of(test);
+
+	if (card) {
+		if (card->fake)
+			card_go(card);
+		card_close(card);
+	}
+	if (driver_registered)
+		vproxy_unregister_driver(&vbus_blk_driver);
+	driver_registered = false;
+}
+
+static struct kunit_case blk_cases[] = {
+	KUNIT_CASE(test_probe),
+	KUNIT_CASE(test_probe_plain),
+	KUNIT_CASE(test_probe_bad_config),
+	KUNIT_CASE(test_probe_fails),
+	KUNIT_CASE(test_probe_odd),
+	KUNIT_CASE(test_headers),
+	KUNIT_CASE(test_chains),
+	KUNIT_CASE(test_many),
+	KUNIT_CASE(test_plug),
+	KUNIT_CASE(test_answers),
+	KUNIT_CASE(test_retry),
+	KUNIT_CASE(test_lengths),
+	KUNIT_CASE(test_polled),
+	KUNIT_CASE(test_capacity),
+	KUNIT_CASE(test_ends),
+	KUNIT_CASE(test_timeout),
+	KUNIT_CASE(test_lies),
+	KUNIT_CASE(test_faults),
+	{}
+};
+
+static struct kunit_suite blk_suite = {
+	.name = "vbus_blk_driver",
+	.init = blk_init,
+	.exit = blk_exit,
+	.test_cases = blk_cases,
+};
+
+kunit_test_suite(blk_suite);
