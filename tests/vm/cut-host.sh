@@ -22,9 +22,9 @@ else
 	path=/tmp/fs/file
 	attr=direct=$([ "$ON" = direct ] && echo 1 || echo 0)
 fi
-guest_disk_image || bail "no image"
+guest_disk_image writer || bail "no image"
 bus_make vm0 3 && blk_make d0 $path $attr && plug vm0 3 blk.d0 || bail "no device"
-guest_start g1 --bus vm0 --mem 512M && wait_for 30 guest g1 test -b /dev/vbda || bail "no guest"
+guest_start g1 --bus vm0 && wait_for 30 guest g1 test -b /dev/vbda || bail "no guest"
 guest g1 "writer write /dev/vbda $HOW" >> "$DIR/acks" 2> /dev/null &
 wait_for 120 told || bail "the guest does not write"
 : > "$DIR/cut"

@@ -149,12 +149,13 @@ blk_remove()
 	echo 0 > "$cfs/devices/blk.$1/enable" && rmdir "$cfs/devices/blk.$1"
 }
 
-# guest_disk_image: from here on guests have the programs for disks
+# guest_disk_image [writer]: from here on guests have the programs for disks, or writer
 guest_disk_image()
 {
-	[ -e "$VBUS_BUILD/vm/disk.cpio" ] || { echo "run tests/vm/disk-image"; return 1; }
+	local more=$VBUS_BUILD/vm/${1:-disk}.cpio
+	[ -e "$more" ] || { echo "run tests/vm/disk-image"; return 1; }
 	vm_image=/tmp/guest-disk.cpio
-	[ -e $vm_image ] || cat "$VBUS_BUILD"/vm/{guest,disk}.cpio > $vm_image
+	[ -e $vm_image ] || cat "$VBUS_BUILD/vm/guest.cpio" "$more" > $vm_image
 }
 
 # unplug BUS SLOT: asks the guest, does not wait

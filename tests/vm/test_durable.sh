@@ -32,7 +32,7 @@ one()
 	local path=$1 how=$2 enough=$3
 	shift 3
 	: > $acks
-	blk_make d0 "$path" "$@" && plug vm0 3 blk.d0 && guest_start g1 --bus vm0 --mem 512M &&
+	blk_make d0 "$path" "$@" && plug vm0 3 blk.d0 && guest_start g1 --bus vm0 &&
 		wait_for 30 guest g1 test -b /dev/vbda || return
 	guest g1 "writer write /dev/vbda $how" > $acks 2> /dev/null &
 	wait_for 60 told "$enough" || return
@@ -52,7 +52,7 @@ note()
 }
 
 note "SEED=$SEED"
-guest_disk_image || bail "no image"
+guest_disk_image writer || bail "no image"
 check "backings" backings || bail "nothing to write to"
 check "a bus" bus_make vm0 3
 for ((n = 1; n <= kills; n++)); do
