@@ -364,9 +364,12 @@ static enum blk_eh_timer_return vbus_blk_timeout(struct request *rq)
 	spin_lock_irqsave(&q->lock, flags);
 	q->stat[VBUS_BLK_TIMEOUTS]++;
 	list = vbus_blk_reap(q);
+	/* If a signal was lost, the host thinks that we have had it. */
+	if (!q->polled)
+		ioq_north_enable_signals(&q->vq->ring, 1);
 	spin_unlock_irqrestore(&q->lock, flags);
 	vbus_blk_complete_list(list, NULL);
-	if (blk_mq_request_completed(rq))
+	if (blk_mq_rq_state(rq) != MQ_RQ_IN_FLIGHT)
 		return BLK_EH_DONE;
 
 	dev_warn_ratelimited(&vb->vdev->dev,
@@ -374,7 +377,7 @@ static enum blk_eh_timer_return vbus_blk_timeout(struct request *rq)
 			     rq->timeout / HZ);
 	if (vproxy_device_gone(vb->vdev) || vproxy_needs_reset(vb->vdev)) {
 		vbus_blk_kill(vb);
-		if (blk_mq_request_completed(rq))
+		if (blk_mq_rq_state(rq) != MQ_RQ_IN_FLIGHT)
 			return BLK_EH_DONE;
 	}
 	return BLK_EH_RESET_TIMER;

@@ -83,6 +83,15 @@ int vbus_mem_add(struct vbus_mem *mem, u64 guest_addr, u64 length,
 int vbus_mem_del(struct vbus_mem *mem, u64 guest_addr, u64 length);
 
 /**
+ * vbus_mem_is_mine() - is it the memory of the process that runs?
+ * @mem: the map
+ *
+ * Context: any.
+ * Return: true in a thread of the process that made @mem with vbus_mem_create().
+ */
+bool vbus_mem_is_mine(const struct vbus_mem *mem);
+
+/**
  * vbus_mem_read() - copy from guest memory
  * @mem: the map
  * @dst: kernel buffer

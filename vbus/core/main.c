@@ -3,6 +3,7 @@
  * Host core: load and unload order, and the configfs root.
  */
 #include <linux/module.h>
+#include <linux/rcupdate.h>
 #include "core.h"
 
 /* For what a guest starts and what may sleep; unloading waits for it. */
@@ -86,6 +87,8 @@ static void __exit vbus_exit(void)
 	/* What is left in it lets go of its last references, buses and their minors. */
 	destroy_workqueue(vbus_wq);
 	vbus_node_exit();
+	/* The end of vbus_serve_task(), after it has let go of this module. */
+	synchronize_rcu_tasks();
 }
 
 module_init(vbus_init);

@@ -14,6 +14,7 @@
 #include <linux/module.h>
 #include <linux/nospec.h>
 #include <linux/overflow.h>
+#include <linux/sched.h>
 #include <linux/vmalloc.h>
 #include <vbus/memory.h>
 
@@ -156,6 +157,12 @@ static int vbus_mem_copy(struct vbus_mem *mem, u64 addr, void *buf, size_t len,
 	}
 	rcu_read_unlock();
 	return ret;
+}
+
+/* The owner's mm is held, so no other can have its address. */
+bool vbus_mem_is_mine(const struct vbus_mem *mem)
+{
+	return current->mm && current->mm == mem->owner.mm;
 }
 
 int vbus_mem_read(struct vbus_mem *mem, void *dst, u64 addr, size_t len)

@@ -35,36 +35,28 @@ enum {
 };
 
 /*
- * Serve until nothing is wanted any more, or the model has had enough.  Once only
- * with @nowait: others may go on ringing, and our guest waits.
+ * Serve once.  What is wanted after that is for the work, whose thread may be taken for
+ * others in between: a guest can go on ringing for ever.
  */
 static void vbus_serve(struct vbus_conn_queue *cq, bool nowait)
 {
 	struct vbus_conn *conn = cq->q.conn;
-	bool more;
 
-	do {
-		if (test_and_set_bit(VBUS_SERVE_RUNNING, &cq->serve))
-			return;
-		/* Stopping waits for RUNNING, so conn->dev is there. */
-		more = smp_load_acquire(&cq->running) &&
-		       test_and_clear_bit(VBUS_SERVE_WANTED, &cq->serve) &&
-		       conn->dev->model->serve(&cq->q, nowait);
-		if (more)
-			set_bit(VBUS_SERVE_WANTED, &cq->serve);
-		clear_bit_unlock(VBUS_SERVE_RUNNING, &cq->serve);
-		/* Pairs with those in vbus_serve_ring() and vbus_conn_stop(). */
-		smp_mb__after_atomic();
-		if (!READ_ONCE(cq->running)) {
-			wake_up_bit(&cq->serve, VBUS_SERVE_RUNNING);
-			return;
-		}
-		if (!test_bit(VBUS_SERVE_WANTED, &cq->serve))
-			return;
-	} while (!more && !nowait);
+	if (test_and_set_bit(VBUS_SERVE_RUNNING, &cq->serve))
+		return;
+	/* Stopping waits for RUNNING, so conn->dev is there. */
+	if (smp_load_acquire(&cq->running) &&
+	    test_and_clear_bit(VBUS_SERVE_WANTED, &cq->serve) &&
+	    conn->dev->model->serve(&cq->q, nowait))
+		set_bit(VBUS_SERVE_WANTED, &cq->serve);
+	clear_bit_unlock(VBUS_SERVE_RUNNING, &cq->serve);
+	/* Pairs with those in vbus_serve_ring() and vbus_conn_stop(). */
+	smp_mb__after_atomic();
 	/* Stopping waits for who sees it running, and cancels the work after that. */
 	rcu_read_lock();
-	if (READ_ONCE(cq->running))
+	if (!READ_ONCE(cq->running))
+		wake_up_bit(&cq->serve, VBUS_SERVE_RUNNING);
+	else if (test_bit(VBUS_SERVE_WANTED, &cq->serve))
 		queue_work(conn->serve_wq, &cq->serve_work);
 	rcu_read_unlock();
 }
@@ -90,21 +82,23 @@ static void vbus_serve_task(struct callback_head *head)
 }
 
 /*
- * Is this a thread that has written to an eventfd?  It has no more to do in the
- * kernel than to go back to user space or into its guest.  Any other caller may wait
- * for the very request that it rings for.
+ * Is this a thread of the VMM that has written to an eventfd?  It has no more to do in
+ * the kernel than to go back to user space or into its guest.  Any other caller may wait
+ * for the very request that it rings for.  Nor is it somebody else who was handed the
+ * eventfd: the guest's requests are not his to carry out, nor to pay for.
  */
-static bool vbus_serve_task_ok(void)
+static bool vbus_serve_task_ok(const struct vbus_conn *conn)
 {
 	return in_task() && !eventfd_signal_allowed() &&
-	       !(current->flags & (PF_KTHREAD | PF_IO_WORKER | PF_EXITING));
+	       !(current->flags & (PF_KTHREAD | PF_IO_WORKER | PF_EXITING)) &&
+	       vbus_mem_is_mine(conn->mem);
 }
 
 static bool vbus_serve_by_task(struct vbus_conn_queue *cq)
 {
 	struct vbus_conn *conn = cq->q.conn;
 
-	if (!vbus_serve_task_ok() ||
+	if (!vbus_serve_task_ok(conn) ||
 	    test_and_set_bit(VBUS_SERVE_TASKED, &cq->serve))
 		return false;
 	kref_get(&conn->ref);

@@ -63,6 +63,9 @@
 /* One gigabyte at a time is enough to ask of DISCARD and WRITE_ZEROES, in sectors. */
 #define VDM_BLK_RANGE_MAX	(1U << (30 - VBUS_BLK_SECTOR_SHIFT))
 
+/* Zeroes that may have to be written are, so many sectors at a time: 16 MiB. */
+#define VDM_BLK_ZERO_STEP	(1U << (24 - VBUS_BLK_SECTOR_SHIFT))
+
 enum vdm_blk_stat {
 	VDM_BLK_READS,
 	VDM_BLK_READ_BYTES,
@@ -171,7 +174,8 @@ struct vdm_blk_ops {
  * @zeroes_max: sectors, 0: not at all
  * @cache: has a volatile cache
  * @rotational: a seek costs
- * @nowait: can be asked not to wait
+ * @nowait: a file: can be asked not to wait
+ * @stable: data must not change while it is written: it is bounced
  */
 struct vdm_blk_limits {
 	u32 logical;
@@ -187,6 +191,7 @@ struct vdm_blk_limits {
 	bool cache;
 	bool rotational;
 	bool nowait;
+	bool stable;
 };
 
 /* What a queue counts: runs by who serves, all else under vdm_blk_queue.lock. */

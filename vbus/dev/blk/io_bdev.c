@@ -22,8 +22,10 @@ static u8 vdm_bdev_status(struct vdm_blk_req *req, blk_status_t status)
 static void vdm_bdev_end_io(struct bio *bio)
 {
 	struct vdm_blk_req *req = container_of(bio, struct vdm_blk_req, bio);
-	bool again = bio->bi_status == BLK_STS_AGAIN &&
-		     bio->bi_opf & REQ_NOWAIT;
+	/* Not supported: since then the device has lost what it could do. */
+	bool again = bio->bi_opf & REQ_NOWAIT &&
+		     (bio->bi_status == BLK_STS_AGAIN ||
+		      bio->bi_status == BLK_STS_NOTSUPP);
 	u8 status = vdm_bdev_status(req, bio->bi_status);
 
 	bio_uninit(bio);
@@ -39,7 +41,7 @@ static int vdm_bdev_submit(struct vdm_blk_req *req, blk_opf_t opf, bool nowait)
 	struct bio *bio = &req->bio;
 
 	if (nowait) {
-		if (!blk->limits.nowait)
+		if (!bdev_nowait(blk->bdev))
 			return -EAGAIN;
 		opf |= REQ_NOWAIT;
 	}
@@ -95,16 +97,25 @@ static int vdm_bdev_discard(struct vdm_blk_req *req, bool nowait)
 
 static int vdm_bdev_zeroes(struct vdm_blk_req *req, bool nowait)
 {
+	u64 sector = req->sector, end = sector + (req->len >> SECTOR_SHIFT);
 	unsigned int flags = 0;
+	int err = 0;
+	u64 n;
 
 	if (nowait)
 		return -EAGAIN;
 	if (req->flags & VBUS_BLK_REQ_NOUNMAP)
 		flags |= BLKDEV_ZERO_NOUNMAP;
-	return vdm_bdev_ended(req, blkdev_issue_zeroout(req->bq->blk->bdev,
-							req->sector,
-							req->len >> SECTOR_SHIFT,
-							GFP_NOIO, flags));
+	for (; !err && sector < end; sector += n) {
+		if (READ_ONCE(req->bq->stopping)) {
+			vdm_blk_end(req, VBUS_BLK_S_RESOURCE);
+			return 0;
+		}
+		n = min_t(u64, end - sector, VDM_BLK_ZERO_STEP);
+		err = blkdev_issue_zeroout(req->bq->blk->bdev, sector, n,
+					   GFP_NOIO, flags);
+	}
+	return vdm_bdev_ended(req, err);
 }
 
 static u64 vdm_bdev_size(struct vdm_blk *blk)
@@ -146,10 +157,10 @@ void vdm_blk_bdev_limits(struct vdm_blk *blk, struct vdm_blk_limits *lim)
 	lim->data_max = queue_max_bytes(q);
 	lim->segs = queue_max_segments(q);
 	/*
-	 * Some take less than a sector; but not all that stands between us and
-	 * them is used to that.
+	 * The block layer splits requests between pages, and expects that no page
+	 * begins or ends inside a block.
 	 */
-	lim->align = max_t(u32, bdev_dma_alignment(bdev) + 1, SECTOR_SIZE);
+	lim->align = max_t(u32, bdev_dma_alignment(bdev) + 1, lim->logical);
 	lim->discard_max = min_t(u32, bdev_max_discard_sectors(bdev),
 				 VDM_BLK_RANGE_MAX);
 	lim->discard_align = bdev_discard_granularity(bdev) >> SECTOR_SHIFT;
@@ -157,5 +168,6 @@ void vdm_blk_bdev_limits(struct vdm_blk *blk, struct vdm_blk_limits *lim)
 	lim->zeroes_max = VDM_BLK_RANGE_MAX;
 	lim->cache = bdev_write_cache(bdev);
 	lim->rotational = !bdev_nonrot(bdev);
-	lim->nowait = bdev_nowait(bdev);
+	/* Checksums may be made of what the guest then writes over. */
+	lim->stable = bdev_stable_writes(bdev);
 }

@@ -25,6 +25,9 @@ static u8 vdm_file_status(int err)
 	/* To a guest it is the same. */
 	if (err == -EDQUOT)
 		err = -ENOSPC;
+	/* Given up, as the queue stops. */
+	if (err == -EAGAIN)
+		return VBUS_BLK_S_RESOURCE;
 	return vdm_blk_status(errno_to_blk_status(err));
 }
 
@@ -63,8 +66,12 @@ static bool vdm_file_result(struct vdm_blk_req *req, long ret)
 		vdm_blk_end(req, 0);
 		return true;
 	}
-	/* Not supported: to be asked not to wait. */
-	if (ret > 0 || (nowait && (ret == -EAGAIN || ret == -EOPNOTSUPP)))
+	/*
+	 * Not supported: to be asked not to wait.  Interrupted: the thread that serves is
+	 * being killed, which is no concern of the request's.
+	 */
+	if (ret > 0 || (nowait && (ret == -EAGAIN || ret == -EOPNOTSUPP ||
+				   ret == -EINTR)))
 		return false;
 	/* Nothing where the disk ends: the file has become shorter. */
 	vdm_blk_end(req, ret ? vdm_file_status(ret) : VBUS_BLK_S_IOERR);
@@ -190,6 +197,8 @@ static int vdm_file_write_zeroes(struct vdm_blk_req *req)
 			.bv_len = PAGE_SIZE,
 		};
 	while (pos < end) {
+		if (READ_ONCE(req->bq->stopping))
+			return -EAGAIN;
 		iov_iter_bvec(&iter, ITER_SOURCE, bv, VDM_BLK_ZERO_PAGES,
 			      min_t(u64, end - pos,
 				    VDM_BLK_ZERO_PAGES * PAGE_SIZE));
@@ -277,7 +286,7 @@ int vdm_blk_file_limits(struct vdm_blk *blk, struct vdm_blk_limits *lim)
 			  AT_STATX_DONT_SYNC);
 	if (!err && stat.result_mask & STATX_DIOALIGN) {
 		lim->logical = max_t(u32, stat.dio_offset_align, SECTOR_SIZE);
-		lim->align = max_t(u32, stat.dio_mem_align, SECTOR_SIZE);
+		lim->align = max_t(u32, stat.dio_mem_align, lim->logical);
 	} else if (file_inode(file)->i_sb->s_bdev) {
 		lim->logical = bdev_logical_block_size(file_inode(file)->i_sb->s_bdev);
 		lim->align = lim->logical;

@@ -93,7 +93,7 @@ static void vdm_blk_flush(struct vdm_blk_queue *bq)
 	signal = ioq_south_publish(ring) && ioq_south_signal_needed(ring);
 	if (signal)
 		bq->stats->v[VDM_BLK_SIGNALS]++;
-	idle = bq->stopping && !bq->inflight;
+	idle = READ_ONCE(bq->stopping) && !bq->inflight;
 	spin_unlock_irqrestore(&bq->lock, flags);
 
 	if (signal)
@@ -143,7 +143,14 @@ static void vdm_blk_req_work(struct work_struct *work)
 {
 	struct vdm_blk_req *req = container_of(work, struct vdm_blk_req, work);
 
-	req->execute(req, false);
+	/*
+	 * Who stops waits for all that were taken, and these may take hours.  The guest
+	 * sends it again, if it is still there.
+	 */
+	if (READ_ONCE(req->bq->stopping))
+		vdm_blk_end(req, VBUS_BLK_S_RESOURCE);
+	else
+		req->execute(req, false);
 }
 
 /**
@@ -198,7 +205,7 @@ static bool vdm_blk_nowait(const struct vdm_blk_req *req, bool here)
 {
 	const struct vdm_blk *blk = req->bq->blk;
 
-	return here || blk->limits.nowait || !blk->bdev ||
+	return here || !blk->bdev || bdev_nowait(blk->bdev) ||
 	       req->op > VBUS_BLK_OP_FLUSH;
 }
 
@@ -263,7 +270,8 @@ static bool vdm_blk_serve_here(struct vdm_blk_queue *bq)
 	unsigned int n = 0;
 
 	do {
-		n += vdm_blk_serve_batch(bq, VDM_BLK_BATCH, true);
+		/* A chain that comes and goes again counts, too. */
+		n += vdm_blk_serve_batch(bq, VDM_BLK_BATCH, true) ?: 1;
 		vdm_blk_flush(bq);
 	} while (n < VDM_BLK_BUDGET_VCPU && !vdm_blk_enable_kicks(bq));
 	return n >= VDM_BLK_BUDGET_VCPU;
@@ -361,14 +369,17 @@ int vdm_blk_queue_start(struct vdm_blk *blk, struct vbus_queue *q,
 	bq->mem = vbus_conn_mem(q->conn);
 	bq->stats = &blk->stats[q->index];
 	bq->features = features;
-	/* Who can't ask for it is promised it. */
-	bq->sync = blk->limits.cache && !(features & VBUS_BLK_F_FLUSH);
+	/* Who can't ask for it is promised it; where there is no cache it costs nothing. */
+	bq->sync = !(features & VBUS_BLK_F_FLUSH);
 	vdm_blk_pace_init(&bq->pace);
 	spin_lock_init(&bq->lock);
 	init_llist_head(&bq->done);
 	init_irq_work(&bq->work, vdm_blk_flush_work);
 	init_waitqueue_head(&bq->idle);
 	q->priv = bq;
+	/* A completion that was published before a pause may have had no signal. */
+	if (ioq_south_signal_needed(&q->ring))
+		vbus_queue_signal(q);
 	return 0;
 }
 
@@ -377,7 +388,6 @@ static bool vdm_blk_idle(struct vdm_blk_queue *bq)
 	bool idle;
 
 	spin_lock_irq(&bq->lock);
-	bq->stopping = true;
 	idle = !bq->inflight;
 	spin_unlock_irq(&bq->lock);
 	return idle;
@@ -395,6 +405,12 @@ void vdm_blk_queues_stop(struct vbus_conn *conn, u32 nr)
 	struct vdm_blk_queue *bq;
 	u32 i;
 
+	/* All of them before waiting for any: what has not begun need not begin. */
+	for (i = 0; i < nr; i++) {
+		bq = vbus_conn_queue(conn, i)->priv;
+		if (bq)
+			WRITE_ONCE(bq->stopping, true);
+	}
 	for (i = 0; i < nr; i++) {
 		bq = vbus_conn_queue(conn, i)->priv;
 		if (bq)

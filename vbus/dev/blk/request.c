@@ -86,6 +86,8 @@ static int vdm_blk_find_pages(struct vdm_blk_req *req,
 	bool to_guest = req->op == VBUS_BLK_OP_READ;
 	int n = 0;
 
+	if (!to_guest && req->bq->blk->limits.stable)
+		return vdm_blk_bounce(req, segs, nr);
 	req->bv = req->vecs;
 	for (i = 0; i < nr; i++) {
 		if ((segs[i].addr | segs[i].len) & mask)
@@ -144,6 +146,9 @@ static int vdm_blk_check_header(struct vdm_blk_req *req,
 	if (flags & ~vdm_blk_op[op].flags ||
 	    (flags & VBUS_BLK_REQ_FUA && !(features & VBUS_BLK_F_FLUSH)))
 		return VBUS_BLK_S_INVAL;
+	/* Holes are the admin's business. */
+	if (op == VBUS_BLK_OP_WRITE_ZEROES && !blk->discard)
+		flags |= VBUS_BLK_REQ_NOUNMAP;
 	req->flags = flags;
 	if (vdm_blk_op[op].writes && blk->readonly)
 		return VBUS_BLK_S_READ_ONLY;
