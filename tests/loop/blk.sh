@@ -356,7 +356,6 @@ check "ext4" has_file_system
 check "discard" discards
 check "zeroes are written" zeroes
 check "flushes get through" flushes 1 write_sync
-check "the page cache was hit without a work item" test "$(stat_of deferred)" -lt "$(stat_of reads)"
 check "the disk goes" disk_gone
 check "write-through" disk cache=write-through
 check "fio verifies" verifies
