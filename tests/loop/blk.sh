@@ -266,7 +266,7 @@ for bad in "a b" "a/b" "$(printf 'x%.0s' {1..64})"; do
 done
 check "the longest serial" eval "put $(printf 'x%.0s' {1..63}) $dev/serial"
 check "a serial" eval "put SN-1234 $dev/serial"
-refuse EACCES tap_open $dev/size "size is read-only" > /dev/null
+refuse EACCES open $dev/size "size is read-only"
 check "nothing to rescan while disabled" eval "! echo 1 > $dev/rescan"
 
 # --- what can not be enabled ---
