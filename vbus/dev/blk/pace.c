@@ -31,7 +31,7 @@
  * Who is not the vCPU comes back when the guest may have added so many requests; when he
  * is only tried, when there may be one.
  */
-#define VDM_BLK_GAPS		12
+#define VDM_BLK_GAPS		8
 #define VDM_BLK_AWAY_MAX	(2 * NSEC_PER_MSEC)
 
 static void vdm_blk_pace_reset(struct vdm_blk_pace *pace)
