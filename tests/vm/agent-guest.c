@@ -293,6 +293,8 @@ int main(int argc, char **argv)
 	sigprocmask(SIG_BLOCK, &chld, NULL);
 	sigfd = signalfd(-1, &chld, SFD_CLOEXEC | SFD_NONBLOCK);
 	setup(argv[1]);
+	/* Whoever had a session before the reboot need not find out by a lost question. */
+	link_put(&line, FRAME_RESET, 0, NULL, 0);
 	for (;;) {
 		int n = 2, timeout;
 

@@ -14,8 +14,8 @@
  * is not acknowledged by its PONG is lost and sent again.
  *
  * A session is the host's: it picks a number and says HELLO until the agent answers
- * WELCOME with the identity of its boot. An agent that hears of a session it does not
- * know has been restarted and says RESET.
+ * WELCOME with the identity of its boot. An agent that begins, or hears of a session it
+ * does not know, says RESET: it has been restarted.
  *
  * No threads, no locks. Descriptors are non-blocking.
  */
@@ -35,7 +35,7 @@
 enum frame_kind {
 	FRAME_HELLO = 1,	/* host: a new session */
 	FRAME_WELCOME,		/* agent: I know this session; payload: boot identity */
-	FRAME_RESET,		/* agent: I don't know this session */
+	FRAME_RESET,		/* agent: I know no session, or not this one */
 	FRAME_DATA,		/* one message */
 	FRAME_ACK,		/* nothing but the header's ack */
 	FRAME_PING,		/* are you there? */
@@ -159,6 +159,17 @@ static inline bool link_flush(struct link *l)
 	return true;
 }
 
+/*
+ * Until the agent has set up the line its terminal edits and echoes what comes. A HELLO
+ * must hold nothing it acts on: each ^R prints all again that came so far, and with a few
+ * HELLOs a second that never ends.
+ */
+static inline bool link_escaped(uint8_t kind, uint8_t byte)
+{
+	return byte == FLAG_BYTE || byte == ESCAPE_BYTE ||
+	       (kind == FRAME_HELLO && (byte < ' ' || byte == 0x7f));
+}
+
 static inline void link_put(struct link *l, uint8_t kind, uint32_t seq, const void *data,
 			    size_t len)
 {
@@ -175,7 +186,7 @@ static inline void link_put(struct link *l, uint8_t kind, uint32_t seq, const vo
 	memcpy(raw + n, &crc, 4);
 	wire[w++] = FLAG_BYTE;
 	for (size_t i = 0; i < n + 4; i++) {
-		if (raw[i] == FLAG_BYTE || raw[i] == ESCAPE_BYTE) {
+		if (link_escaped(kind, raw[i])) {
 			wire[w++] = ESCAPE_BYTE;
 			wire[w++] = raw[i] ^ ESCAPE_XOR;
 		} else {
