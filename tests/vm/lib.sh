@@ -57,14 +57,15 @@ pause()
 # wait_for SECONDS COMMAND...: until the command succeeds
 wait_for()
 {
-	local end=$((${EPOCHREALTIME/./} + $1 * 1000000)) seconds=$1 out
+	local end=$((${EPOCHREALTIME/./} + $1 * 1000000)) seconds=$1 out ms=10
 	shift
 	until out=$("$@" 2>&1); do
 		if [ "${EPOCHREALTIME/./}" -gt $end ]; then
 			echo "not within $seconds s: $*: $out"
 			return 1
 		fi
-		pause 0.1
+		pause "0.0$ms"
+		[ $ms -gt 50 ] || ms=$((ms + 10))
 	done
 	return 0
 }
@@ -164,16 +165,20 @@ unplug()
 	rm "$(vm_slot "$1" "$2")/device"
 }
 
-# wait_slot BUS SLOT STATE [SECONDS]
+# wait_slot BUS SLOT STATE [SECONDS]: starts no process, many may wait at once
 wait_slot()
 {
-	wait_for "${4:-10}" vm_slot_is "$(vm_slot "$1" "$2")" "$3"
-}
-
-vm_slot_is()
-{
-	local state
-	read -r state < "$1/state" && echo "it is $state" && [ "$state" = "$2" ]
+	local path=$cfs/buses/$1/slots/$2/state end state ms=10
+	end=$((${EPOCHREALTIME/./} + ${4:-10} * 1000000))
+	until read -r state < "$path" && [ "$state" = "$3" ]; do
+		if [ "${EPOCHREALTIME/./}" -gt $end ]; then
+			echo "not within ${4:-10} s: slot $2 of $1 is $state, not $3"
+			return 1
+		fi
+		pause "0.0$ms"
+		[ $ms -gt 50 ] || ms=$((ms + 10))
+	done
+	return 0
 }
 
 # --- guests ---------------------------------------------------------------------

@@ -2,25 +2,28 @@
 # SPDX-License-Identifier: GPL-2.0
 #
 # STEPS random steps with the cards of real guests, under traffic: plug, unplug, force,
-# bind, unbind, another slot, reboot. After each, what is plugged and has its driver
-# answers, what is not is gone. tests/loop/random.sh is the same with a debug kernel,
-# and more of it. A failure is repeated with the SEED that was printed.
+# bind, unbind, another slot, reboot. After each, the card answers if it is plugged and has
+# its driver, and has no link if not. tests/loop/random.sh is the same with a debug kernel,
+# and more of it.
 #
-# GUESTS take their share of the steps each, at the same time, on buses of their own: most
-# of a step by PCI is the five seconds that the guest's kernel waits before it lets go. Two
-# are what two emulated processors can carry; eight were too many to boot again in time.
+# GUESTS with CARDS each, on buses of their own, and all cards at once: each takes its steps
+# in slots of its own, by itself, as most of a step is waiting, by PCI for the five seconds
+# before the guest's kernel lets go. They come together for a reboot of their guest only.
+# Two guests are what two emulated processors can carry; by PCI three, as they wait more.
 . "${0%/*}/cards.sh"
+. "${0%/*}/counts.sh"
 
 : "${STEPS:=$([ -n "${LONG:-}" ] && echo 10000 || echo 24)}"
-: "${GUESTS:=$([ -n "${LONG:-}" ] && echo 2 || echo 1)}"
+: "${GUESTS:=$([ -z "${LONG:-}" ] && echo 1 || { [ "$ATTACH" = pci ] && echo 3 || echo 2; })}"
+: "${CARDS:=$([ -n "${LONG:-}" ] && echo 5 || echo 3)}"
 : "${SEED:=$((${EPOCHREALTIME/./} % 1000000))}"
-cards=3
-slots=(1 2 3 4 5)
-at=()		# slot of card k, or empty
-loose=()	# 1: card k was unbound by hand
-declare -A count
+# Steps of a guest between two reboots, on average: a boot costs as much as fifty steps.
+: "${BETWEEN:=$([ -n "${LONG:-}" ] && echo 100 || echo 12)}"
+dir=/tmp/random
+mkdir $dir
 
-# What belongs to guest N: its bus, its cards, and 10.N.SLOT.1 and .2 as addresses.
+# What belongs to guest N: its bus, its cards, and addresses. Card K has the slots 3K + 1 to
+# 3K + 3; it is 10.N.K.254 at the host's end, and 10.N.K.SLOT at the guest's.
 whose()
 {
 	nr=$1
@@ -29,112 +32,110 @@ whose()
 	net=10.$nr
 }
 
+slots=($(seq $((3 * CARDS))))
+
+# Card K of it, as it is now: its slot or empty, and 1 if it was unbound by hand. In files,
+# as each round of each card is a process of its own.
 card()
 {
-	echo "web$nr-$1"
+	k=$1
+	card=web$nr-$k
+	read -r at loose < "$dir/$nr.$k"
+	[ "$at" != - ] || at=
 }
 
-# In the guest: whatever card is there gets the address of its slot. Ends with the boot.
+card_save()
+{
+	echo "${at:--} $loose" > "$dir/$nr.$k"
+}
+
+# In the guest: whatever card is there gets its address. Ends with the boot. A card that
+# has gone meanwhile may have left its name to another one, which has to be done again then.
 settle()
 {
 	guest "$name" "while :; do
 		for d in /sys/bus/vbus/devices/vbus*; do
 			for n in \$d/net/*; do
 				[ -e \$n ] && read flags < \$n/flags && [ \$flags = 0x1002 ] || continue
-				ip addr replace $net.\${d##*-}.2/24 dev \${n##*/} && ip link set \${n##*/} up
+				s=\${d##*-}
+				i=\${n##*/}
+				ip addr replace $net.\$(((s - 1) / 3)).\$s/24 dev \$i && ip link set \$i up
+				[ -e \$n ] || { ip addr flush dev \$i; ip link set \$i down; }
 			done
 		done
-		usleep 100000
+		usleep ${GUESTS}00000
 	done > /dev/null 2>&1 &"
 }
 
-free_slot()
+# --- the steps of a card -----------------------------------------------------------------
+
+slot_state()
 {
-	local s k
-	s=${slots[RANDOM % ${#slots[@]}]}
-	for ((k = 0; k < cards; k++)); do
-		[ "${at[k]}" != "$s" ] || { free_slot; return; }
-	done
-	slot=$s
+	wait_slot "$bus" "$at" "$@"
 }
 
-# The host's end has the address of the slot its card is in, and no other end has it.
 do_plug()
 {
-	local k
-	free_slot
-	for ((k = 0; k < cards; k++)); do
-		[ -n "${at[k]}" ] || ip addr flush dev "$(card $k)" scope global || return
-	done
-	ip addr replace "$net.$slot.1/24" dev "$(card "$1")" &&
-		plug "$bus" "$slot" "$(card "$1")" || return
-	at[$1]=$slot
-	loose[$1]=
+	at=$((3 * k + 1 + RANDOM % 3))
+	loose=
+	plug "$bus" $at "$card"
 }
 
 do_unplug()
 {
-	unplug "$bus" "${at[$1]}" && wait_slot "$bus" "${at[$1]}" empty 60 || return
-	at[$1]=
+	unplug "$bus" "$at" && slot_state empty 60 || return
+	at=
 }
 
 # The guest is asked, and not given the time to answer.
 do_force()
 {
-	unplug "$bus" "${at[$1]}" && echo 1 > "$(vm_slot "$bus" "${at[$1]}")/force" &&
-		wait_slot "$bus" "${at[$1]}" empty || return
-	at[$1]=
+	unplug "$bus" "$at" && echo 1 > "$cfs/buses/$bus/slots/$at/force" && slot_state empty ||
+		return
+	at=
 }
 
 do_held_force()
 {
-	local sys=/sys/bus/vbus/devices/vbus0-${at[$1]}
-	wait_for 30 guest "$name" "echo 1 > $sys/hold" && unplug "$bus" "${at[$1]}" &&
-		wait_slot "$bus" "${at[$1]}" refused &&
-		echo 1 > "$(vm_slot "$bus" "${at[$1]}")/force" || return
-	at[$1]=
+	local sys=/sys/bus/vbus/devices/vbus0-$at
+	wait_for 30 guest "$name" "echo 1 > $sys/hold" && unplug "$bus" "$at" &&
+		slot_state refused 30 && echo 1 > "$cfs/buses/$bus/slots/$at/force" &&
+		slot_state empty || return
+	at=
 }
 
 do_move()
 {
-	do_unplug "$1" && do_plug "$1"
+	do_unplug && do_plug
 }
 
 do_unbind()
 {
-	guest "$name" "echo vbus0-${at[$1]} > /sys/bus/vbus/drivers/vbus-net/unbind" &&
-		wait_slot "$bus" "${at[$1]}" plugged || return
-	loose[$1]=1
+	guest "$name" "echo vbus0-$at > /sys/bus/vbus/drivers/vbus-net/unbind" &&
+		slot_state plugged || return
+	loose=1
 }
 
 do_bind()
 {
-	guest "$name" "echo vbus0-${at[$1]} > /sys/bus/vbus/drivers/vbus-net/bind" || return
-	loose[$1]=
+	guest "$name" "echo vbus0-$at > /sys/bus/vbus/drivers/vbus-net/bind" || return
+	loose=
 }
 
-do_reboot()
-{
-	guest_reboot "$name" && settle || return
-	loose=()
-}
-
-# One step that makes sense now, of card k.
+# One step that makes sense now.
 step()
 {
-	local k=$((RANDOM % cards)) what
-	if [ $((RANDOM % 40)) = 0 ]; then
-		what=reboot
-	elif [ -z "${at[k]}" ]; then
+	local what
+	if [ -z "$at" ]; then
 		what=plug
-	elif [ -n "${loose[k]}" ]; then
+	elif [ -n "$loose" ]; then
 		pick bind bind unplug force
 	else
 		pick unplug force held_force move unbind unbind
 	fi
-	count[$what]=$((${count[$what]:-0} + 1))
-	last="$what of card $k (in slot ${at[k]:-none})"
-	do_$what "$k"
+	echo $what >> $dir/count
+	last="$what of card $k (in slot ${at:-none})"
+	do_$what
 }
 
 # Sets what: a subshell would have random numbers of its own.
@@ -147,103 +148,189 @@ pick()
 # What should be, is: by the host's own view, and by an answer of the guest.
 agree()
 {
-	local k
-	for ((k = 0; k < cards; k++)); do
-		if [ -z "${at[k]}" ]; then
-			! carrier "$(card $k)" || { echo "card $k has a link"; return 1; }
-		elif [ -z "${loose[k]}" ]; then
-			wait_slot "$bus" "${at[k]}" bound 60 && wait_for 60 alive "$net.${at[k]}.2" ||
-				{ echo "card $k in slot ${at[k]} does not answer"; return 1; }
-		fi
-	done
+	if [ -z "$at" ]; then
+		! carrier || { echo "card $k has a link"; return 1; }
+	elif [ -z "$loose" ]; then
+		slot_state bound 60 && wait_link && wait_for 60 answers ||
+			{ echo "card $k in slot $at does not answer"; return 1; }
+	fi
 }
 
 carrier()
 {
-	[ "$(cat "/sys/class/net/$1/carrier" 2> /dev/null)" = 1 ]
+	local up
+	read -r up < "/sys/class/net/$card/carrier" && [ "$up" = 1 ]
 }
 
-# One guest's share. Runs in one shell from the first step to the last: the state is in it.
-steps()
+# The guest has set the card up.
+wait_link()
 {
-	local i what
-	whose "$1"
-	RANDOM=$((SEED + nr))
-	for ((i = 1; i <= STEPS / GUESTS; i++)); do
+	local end=$((SECONDS + 60))
+	until carrier; do
+		[ $SECONDS -le $end ] || return
+		pause 0.05
+	done
+	return 0
+}
+
+answers()
+{
+	ping -q -c 1 -W 0.3 "$net.$k.$at"
+}
+
+# card_steps K STEPS ROUND
+card_steps()
+{
+	local i last
+	card "$1"
+	RANDOM=$((SEED + 10007 * nr + 101 * k + $3))
+	for ((i = 1; i <= $2; i++)); do
 		step && agree && continue
-		echo "guest $nr, step $i: $last; SEED=$SEED GUESTS=$GUESTS STEPS=$STEPS"
+		echo "guest $nr, round $3: $last"
 		return 1
 	done
-	for what in "${!count[@]}"; do
-		echo "$what ${count[$what]}"
-	done > "/tmp/counts.$nr"
-	for ((i = 0; i < cards; i++)); do
-		[ -z "${at[i]}" ] || do_unplug $i || { echo "card $i stays"; return 1; }
+	card_save
+}
+
+# --- a guest -----------------------------------------------------------------------------
+
+# After a reboot there is no card without its driver, and each that is there answers.
+reboot()
+{
+	local n
+	echo reboot >> $dir/count
+	guest_reboot "$name" && settle || return
+	for ((n = 0; n < CARDS; n++)); do
+		card $n
+		loose=
+		card_save
+		agree || return
 	done
 }
 
+# The steps of one guest, reboots among them.
+steps()
+{
+	local i n left=$((STEPS / GUESTS)) round=0 pids status=0
+	whose "$1"
+	RANDOM=$((SEED + nr))
+	while [ $left -gt 0 ]; do
+		if [ $((round++)) -gt 0 ]; then
+			left=$((left - 1))
+			reboot || { echo "guest $nr: reboot $round"; return 1; }
+		fi
+		# As many for each card, so none has to wait for another for long.
+		n=$(((BETWEEN / 2 + RANDOM % BETWEEN + CARDS - 1) / CARDS))
+		[ $((n * CARDS)) -le $left ] || n=$(((left + CARDS - 1) / CARDS))
+		left=$((left - n * CARDS))
+		pids=()
+		for ((i = 0; i < CARDS; i++)); do
+			card_steps $i $n $round &
+			pids+=($!)
+		done
+		for i in "${pids[@]}"; do
+			wait "$i" || status=1
+		done
+		[ $status = 0 ] || return
+	done
+	for ((i = 0; i < CARDS; i++)); do
+		card $i
+		[ -z "$at" ] || do_unplug || { echo "card $i stays"; return 1; }
+	done
+}
+
+# Everybody stops when one has failed: what is left then is what it was.
 all_steps()
 {
 	local n pids=() status=0
 	for ((n = 1; n <= GUESTS; n++)); do
-		steps $n > "/tmp/steps.$n" 2>&1 &
+		steps $n > "$dir/steps.$n" 2>&1 &
 		pids+=($!)
 	done
 	for n in "${pids[@]}"; do
 		wait "$n" || status=1
 	done
-	cat /tmp/steps.*
+	cat $dir/steps.*
 	return $status
 }
 
 make_guest()
 {
-	local k
+	local n
 	whose "$1"
-	for ((k = 0; k < cards; k++)); do
-		net_make "$(card $k)" && ip link set "$(card $k)" up || return
+	for ((n = 0; n < CARDS; n++)); do
+		echo - > "$dir/$nr.$n"
+		card $n
+		net_make "$card" && ip link set "$card" up &&
+			ip addr replace "$net.$k.254/24" dev "$card" || return
 	done
 	bus_make "$bus" "${slots[@]}" && guest_start "$name" --cpus 2 --bus "$bus" && settle
 }
 
 remove_guest()
 {
-	local k
+	local n
 	whose "$1"
 	guest "$name" true && guest_stop "$name" || return
-	for ((k = 0; k < cards; k++)); do
-		net_remove "$(card $k)" || return
+	for ((n = 0; n < CARDS; n++)); do
+		card $n
+		net_remove "$card" || return
 	done
 	bus_remove "$bus"
 }
 
-# Everything that may be there is asked all the time, by somebody who does not give up.
+# Every address that there may be is asked a hundred times a second, all together, by one
+# process that minds no error; how many answered is in a file at the end.
 traffic()
 {
-	local n s
-	for ((n = 1; n <= GUESTS; n++)); do
-		for s in "${slots[@]}"; do
-			while :; do
-				ping -q -i "$(awk "BEGIN { print 0.02 * $GUESTS }")" -s 1000 \
-					-w 5 "10.$n.$s.2" || pause 0.2
-			done > /dev/null 2>&1 &
-			echo $! >> /tmp/traffic
-		done
-	done
+	python3 -c '
+import signal, socket, struct, sys, time
+guests, slots, path = int(sys.argv[1]), int(sys.argv[2]), sys.argv[3]
+s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM, socket.IPPROTO_ICMP)
+s.setblocking(False)
+count = {"sent": 0, "answered": 0}
+def end(*args):
+    print("# %(sent)d asked, %(answered)d answered" % count, file=open(path, "w"))
+    sys.exit(0)
+signal.signal(signal.SIGTERM, end)
+echo = struct.pack("!BBHHH", 8, 0, 0, 0, 0) + bytes(1000)
+while True:
+    for n in range(guests * slots):
+        try:
+            s.sendto(echo, ("10.%d.%d.%d" % (n // slots + 1, n % slots // 3, n % slots + 1), 0))
+            count["sent"] += 1
+        except OSError:
+            pass
+        try:
+            while s.recv(2000):
+                count["answered"] += 1
+        except OSError:
+            pass
+        time.sleep(0.01)
+' "$GUESTS" ${#slots[@]} $dir/answered &
+	pid=$!
 }
 
-note "SEED=$SEED STEPS=$STEPS GUESTS=$GUESTS"
+warm_up()
+{
+	make_guest 1 && card 0 && do_plug && agree && do_unplug && remove_guest 1
+}
+
+note "SEED=$SEED STEPS=$STEPS GUESTS=$GUESTS CARDS=$CARDS"
+check "a first guest and a first card, to compare with" warm_up
+counts_before || bail "nothing can be counted"
 for ((n = 1; n <= GUESTS; n++)); do
-	check "guest $n boots, with a bus and $cards cards" make_guest $n || bail "no guest"
+	check "guest $n boots, with a bus and $CARDS cards" make_guest $n || bail "no guest"
 done
 own_answers
 traffic
 begun=$SECONDS
 check "$STEPS random steps" all_steps
-note "$(cat /tmp/counts.* | awk '{ n[$1] += $2 } END { for (w in n) printf "%s %d ", w, n[w] }')" \
-	"in $((SECONDS - begun)) s"
-kill $(cat /tmp/traffic)
+note "$(sort $dir/count | uniq -c | awk '{ sum += $1; printf "%s %d ", $2, $1 }
+	END { printf "sum %d", sum }')" "in $((SECONDS - begun)) s"
+kill $pid && wait $pid && cat $dir/answered
 for ((n = 1; n <= GUESTS; n++)); do
 	check "guest $n is well, it powers off, its cards and its bus go" remove_guest $n
 done
+check_counts 64 32768
 finish
