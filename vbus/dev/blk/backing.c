@@ -40,6 +40,16 @@ static int vdm_blk_claim_file(struct vdm_blk *blk)
 	return err;
 }
 
+/* At once: who disabled the disk may unmount next. */
+static void vdm_blk_close_file(struct vdm_blk *blk)
+{
+	if (blk->flush_file)
+		filp_close(blk->flush_file, NULL);
+	filp_close(blk->file, NULL);
+	blk->flush_file = NULL;
+	blk->file = NULL;
+}
+
 static int vdm_blk_open_file(struct vdm_blk *blk)
 {
 	int flags = O_LARGEFILE | (blk->readonly ? O_RDONLY : O_RDWR) |
@@ -57,8 +67,14 @@ static int vdm_blk_open_file(struct vdm_blk *blk)
 		return err;
 	}
 	blk->file = file;
-	if (!S_ISREG(file_inode(file)->i_mode) || !file->f_op->read_iter ||
-	    (!blk->readonly && !file->f_op->write_iter)) {
+	blk->flush_file = dentry_open(&file->f_path, flags, current_cred());
+	if (IS_ERR(blk->flush_file)) {
+		err = PTR_ERR(blk->flush_file);
+		vbus_dev_err(&blk->dev, "can't open %s again: %d\n", blk->path,
+			     err);
+		blk->flush_file = NULL;
+	} else if (!S_ISREG(file_inode(file)->i_mode) || !file->f_op->read_iter ||
+		   (!blk->readonly && !file->f_op->write_iter)) {
 		vbus_dev_err(&blk->dev, "%s is not a regular file\n", blk->path);
 		err = -EINVAL;
 	} else if (IS_SWAPFILE(file_inode(file))) {
@@ -68,8 +84,7 @@ static int vdm_blk_open_file(struct vdm_blk *blk)
 		err = vdm_blk_claim_file(blk);
 	}
 	if (err) {
-		blk->file = NULL;
-		fput(file);
+		vdm_blk_close_file(blk);
 		return err;
 	}
 	blk->ops = &vdm_blk_file_ops;
@@ -246,10 +261,8 @@ void vdm_blk_backing_close(struct vdm_blk *blk)
 		mutex_lock(&vdm_blk_files_lock);
 		list_del(&blk->file_node);
 		mutex_unlock(&vdm_blk_files_lock);
-		/* At once: who disabled the disk may unmount next. */
-		filp_close(blk->file, NULL);
+		vdm_blk_close_file(blk);
 	}
 	blk->bdev = NULL;
-	blk->file = NULL;
 	blk->ops = NULL;
 }

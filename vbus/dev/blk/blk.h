@@ -282,7 +282,9 @@ struct vdm_blk_queue {
  * @ops: of the backing
  * @bdev: block device, or NULL
  * @file: regular file, or NULL
- * @file_node: on the list of those
+ * @flush_file: the same file for FLUSH: what could not be written back is reported
+ *	once to each, so a FUA write that failed for it does not hide it from FLUSH
+ * @file_node: on the list of files
  * @limits: of the backing, attributes applied
  * @capacity: sectors; written under dev->config_lock, read without
  * @config: config space
@@ -304,6 +306,7 @@ struct vdm_blk {
 	const struct vdm_blk_ops *ops;
 	struct block_device *bdev;
 	struct file *file;
+	struct file *flush_file;
 	struct list_head file_node;
 	struct vdm_blk_limits limits;
 	u64 capacity;

@@ -156,7 +156,7 @@ static int vdm_file_flush(struct vdm_blk_req *req, bool nowait)
 {
 	if (nowait)
 		return -EAGAIN;
-	vdm_blk_end(req, vdm_file_status(vfs_fsync(req->bq->blk->file, 1)));
+	vdm_blk_end(req, vdm_file_status(vfs_fsync(req->bq->blk->flush_file, 1)));
 	return 0;
 }
 
