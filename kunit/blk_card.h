@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * A disk made of memory (fake_transport.h) for the suite of the guest disk driver,
+ * A disk made of memory (fake_transport.h) for the suites of the guest disk driver,
  * and the host behind it.
  *
  * The host answers each doorbell as a good one would, or holds requests until the

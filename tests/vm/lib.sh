@@ -107,10 +107,10 @@ bus_remove()
 	rmdir "$cfs/buses/$1"
 }
 
-# net_make NAME [ATTRIBUTE=VALUE...]
-net_make()
+# device_make CLASS.NAME [ATTRIBUTE=VALUE...]: enabled
+device_make()
 {
-	local a dev=$cfs/devices/net.$1
+	local a dev=$cfs/devices/$1
 	shift
 	vbus_load && mkdir "$dev" || return
 	for a; do
@@ -119,9 +119,31 @@ net_make()
 	echo 1 > "$dev/enable"
 }
 
+device_remove()
+{
+	echo 0 > "$cfs/devices/$1/enable" && rmdir "$cfs/devices/$1"
+}
+
+# net_make NAME [ATTRIBUTE=VALUE...]
+net_make()
+{
+	device_make "net.$1" "${@:2}"
+}
+
 net_remove()
 {
-	echo 0 > "$cfs/devices/net.$1/enable" && rmdir "$cfs/devices/net.$1"
+	device_remove "net.$1"
+}
+
+# blk_make NAME PATH [ATTRIBUTE=VALUE...]
+blk_make()
+{
+	device_make "blk.$1" "path=$2" "${@:3}"
+}
+
+blk_remove()
+{
+	device_remove "blk.$1"
 }
 
 # plug BUS SLOT NAME: NAME is a card's, or CLASS.NAME
@@ -130,24 +152,6 @@ plug()
 	local dev=$cfs/devices/$3
 	[ -d "$dev" ] || dev=$cfs/devices/net.$3
 	ln -s "$dev" "$(vm_slot "$1" "$2")/device"
-}
-
-# blk_make NAME PATH [ATTRIBUTE=VALUE...]: a disk, enabled
-blk_make()
-{
-	local a dev=$cfs/devices/blk.$1
-	vbus_load && mkdir "$dev" && echo "$2" > "$dev/path" || return
-	shift 2
-	for a; do
-		echo "${a#*=}" > "$dev/${a%%=*}" || return
-	done
-	echo 1 > "$dev/enable"
-}
-
-# blk_remove NAME
-blk_remove()
-{
-	echo 0 > "$cfs/devices/blk.$1/enable" && rmdir "$cfs/devices/blk.$1"
 }
 
 # guest_disk_image [writer]: from here on guests have the programs for disks, or writer

@@ -9,16 +9,6 @@
 count=${LONG:+20000}
 count=${count:-4000}
 
-null_make()
-{
-	mkdir "$cfs/devices/null.$1" && echo 1 > "$cfs/devices/null.$1/enable"
-}
-
-null_remove()
-{
-	echo 0 > "$cfs/devices/null.$1/enable" && rmdir "$cfs/devices/null.$1"
-}
-
 # diag WHAT FIELD [OPTIONS]: one number of one measurement of device vbus0-1
 diag()
 {
@@ -90,7 +80,7 @@ boot()
 }
 
 check "a bus with two slots" bus_make vm0 1 2
-check "two devices" eval 'null_make a && null_make b && plug vm0 1 null.a && plug vm0 2 null.b'
+check "two devices" eval 'device_make null.a && device_make null.b && plug vm0 1 null.a && plug vm0 2 null.b'
 
 boot pci
 check "pci: everything a function can tell is measured" measures register kick signal ring
@@ -124,5 +114,5 @@ done
 check "a signal under a flood" flood_then_signal
 note "flood: $(tr -d '\n' < /tmp/diag.json)"
 check "it powers off" guest_stop g1
-check "what is left goes" eval 'bus_remove vm0 && null_remove a && null_remove b'
+check "what is left goes" eval 'bus_remove vm0 && device_remove null.a && device_remove null.b'
 finish

@@ -22,7 +22,7 @@ no_pci()
 
 rng_plug()
 {
-	mkdir $cfs/devices/rng.r0 && echo 1 > $cfs/devices/rng.r0/enable && plug vm0 "$1" rng.r0
+	device_make rng.r0 && plug vm0 "$1" rng.r0
 }
 
 rng_works()
@@ -136,6 +136,5 @@ check "it reboots" guest_reboot g1
 check "and finds the card again" eval 'card_guest g1 0 && ping_host 200 1400 10.7.0.2'
 check "it powers off" guest_stop g1
 
-check "what is left goes" eval 'bus_remove vm0 && net_remove c0 &&
-	echo 0 > $cfs/devices/rng.r0/enable && rmdir $cfs/devices/rng.r0'
+check "what is left goes" eval 'bus_remove vm0 && net_remove c0 && device_remove rng.r0'
 finish
