@@ -50,6 +50,20 @@ static void vdm_blk_close_file(struct vdm_blk *blk)
 	blk->file = NULL;
 }
 
+static int vdm_blk_open_again(struct vdm_blk *blk, int flags)
+{
+	struct file *file = dentry_open(&blk->file->f_path, flags,
+					current_cred());
+
+	if (IS_ERR(file)) {
+		vbus_dev_err(&blk->dev, "can't open %s again: %ld\n", blk->path,
+			     PTR_ERR(file));
+		return PTR_ERR(file);
+	}
+	blk->flush_file = file;
+	return 0;
+}
+
 static int vdm_blk_open_file(struct vdm_blk *blk)
 {
 	int flags = O_LARGEFILE | (blk->readonly ? O_RDONLY : O_RDWR) |
@@ -67,21 +81,15 @@ static int vdm_blk_open_file(struct vdm_blk *blk)
 		return err;
 	}
 	blk->file = file;
-	blk->flush_file = dentry_open(&file->f_path, flags, current_cred());
-	if (IS_ERR(blk->flush_file)) {
-		err = PTR_ERR(blk->flush_file);
-		vbus_dev_err(&blk->dev, "can't open %s again: %d\n", blk->path,
-			     err);
-		blk->flush_file = NULL;
-	} else if (!S_ISREG(file_inode(file)->i_mode) || !file->f_op->read_iter ||
-		   (!blk->readonly && !file->f_op->write_iter)) {
+	if (!S_ISREG(file_inode(file)->i_mode) || !file->f_op->read_iter ||
+	    (!blk->readonly && !file->f_op->write_iter)) {
 		vbus_dev_err(&blk->dev, "%s is not a regular file\n", blk->path);
 		err = -EINVAL;
 	} else if (IS_SWAPFILE(file_inode(file))) {
 		vbus_dev_err(&blk->dev, "%s is swapped to\n", blk->path);
 		err = -EBUSY;
 	} else {
-		err = vdm_blk_claim_file(blk);
+		err = vdm_blk_open_again(blk, flags) ?: vdm_blk_claim_file(blk);
 	}
 	if (err) {
 		vdm_blk_close_file(blk);
