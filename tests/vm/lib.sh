@@ -54,6 +54,13 @@ pause()
 	read -r -t "$1" -u 9
 }
 
+# Longer each time, up to 60 ms: ms is the caller's, and begins at 10.
+back_off()
+{
+	pause "0.0$ms"
+	[ "$ms" -gt 50 ] || ms=$((ms + 10))
+}
+
 # wait_for SECONDS COMMAND...: until the command succeeds
 wait_for()
 {
@@ -64,8 +71,7 @@ wait_for()
 			echo "not within $seconds s: $*: $out"
 			return 1
 		fi
-		pause "0.0$ms"
-		[ $ms -gt 50 ] || ms=$((ms + 10))
+		back_off
 	done
 	return 0
 }
@@ -174,13 +180,12 @@ wait_slot()
 {
 	local path=$cfs/buses/$1/slots/$2/state end state ms=10
 	end=$((${EPOCHREALTIME/./} + ${4:-10} * 1000000))
-	until read -r state < "$path" && [ "$state" = "$3" ]; do
+	until { state=; read -r state < "$path"; } 2> /dev/null && [ "$state" = "$3" ]; do
 		if [ "${EPOCHREALTIME/./}" -gt $end ]; then
-			echo "not within ${4:-10} s: slot $2 of $1 is $state, not $3"
+			echo "not within ${4:-10} s: slot $2 of $1 is ${state:-not there}, not $3"
 			return 1
 		fi
-		pause "0.0$ms"
-		[ $ms -gt 50 ] || ms=$((ms + 10))
+		back_off
 	done
 	return 0
 }
