@@ -213,17 +213,23 @@ static const struct {
 	u64 here;
 	bool trying;
 	unsigned long want;	/* in us */
+	unsigned int hold;	/* 0: as at the start */
 } aways[] = {
 	{ 0, 0, false, 1 },
 	{ 0, 0, true, 1 },
 	{ 10 * US, 20 * US, true, 11 },
 	{ 20 * US, 10 * US, true, 11 },
-	{ 10 * US, 20 * US, false, 10 * VDM_BLK_GAPS + 1 },
+	{ 10 * US, 20 * US, false, 10 * VDM_BLK_GAPS + 1, VDM_BLK_HOLD_MAX },
+	/* Half of what the guest can spare. */
+	{ 10 * US, 20 * US, false, 10 + 1, 1 },
+	{ 10 * US, 20 * US, false, 10 + 1, 3 },
+	{ 10 * US, 20 * US, false, 20 + 1, 4 },
+	{ 10 * US, 20 * US, true, 10 + 1, VDM_BLK_HOLD_MAX },
 	/* Not known yet is not free. */
 	{ 0, 30 * US, true, 31 },
 	{ 999, 999, true, 1 },
-	{ 500 * US, 500 * US, false, 2001 },
-	{ U64_MAX / 16, U64_MAX / 16, false, 2001 },
+	{ 500 * US, 500 * US, false, 2001, VDM_BLK_HOLD_MAX },
+	{ U64_MAX / 16, U64_MAX / 16, false, 2001, VDM_BLK_HOLD_MAX },
 	{ U64_MAX / 16, 3000 * US, true, 2001 },
 };
 
@@ -237,9 +243,116 @@ static void pace_away(struct kunit *test)
 		pace.cost[0] = aways[i].elsewhere;
 		pace.cost[1] = aways[i].here;
 		pace.trying = aways[i].trying;
+		if (aways[i].hold)
+			pace.hold = aways[i].hold;
 		KUNIT_EXPECT_EQ_MSG(test, vdm_blk_pace_away(&pace),
 				    aways[i].want, "row %u", i);
 	}
+}
+
+/*
+ * A guest with @depth requests at most, which sends some in each pause while it has any,
+ * and gets all back when it is told.
+ */
+struct guest {
+	struct vdm_blk_pace pace;
+	u32 depth;
+	u32 sent;
+	u32 requests;
+	u32 told;
+	u32 dry;		/* pauses in which it had nothing to send, and waited */
+};
+
+static void guest_pauses(struct guest *g, u32 n, u32 per_pause)
+{
+	u32 more;
+
+	while (n--) {
+		more = min(per_pause, g->depth - g->sent);
+		g->sent += more;
+		g->requests += more;
+		g->dry += !more && g->sent;
+		if (vdm_blk_pace_tell(&g->pace, more, g->sent, g->sent)) {
+			g->told += !!g->sent;
+			g->sent = 0;
+		}
+	}
+}
+
+static void guest_start(struct guest *g, u32 depth)
+{
+	memset(g, 0, sizeof(*g));
+	vdm_blk_pace_init(&g->pace);
+	g->depth = depth;
+}
+
+/* It is told seldom, and hardly ever waits, whatever its depth. */
+static void pace_tells(struct kunit *test)
+{
+	static const u32 depth[] = { 1, 2, 3, 4, 8, 16, 32, 64, 256 };
+	u32 i, per_pause, most;
+	struct guest g;
+
+	for (i = 0; i < ARRAY_SIZE(depth); i++) {
+		for (per_pause = 1; per_pause <= 8; per_pause++) {
+			guest_start(&g, depth[i]);
+			guest_pauses(&g, 50000, per_pause);
+			g.requests = 0;
+			g.told = 0;
+			g.dry = 0;
+			guest_pauses(&g, 50000, per_pause);
+			most = min_t(u32, depth[i], VDM_BLK_HOLD_MAX);
+			KUNIT_EXPECT_LE_MSG(test, g.pace.hold, most + 1,
+					    "depth %u", depth[i]);
+			/* Of half of it at a time, or more. */
+			KUNIT_EXPECT_LE_MSG(test, g.told * max(most / 2, 1U),
+					    g.requests, "depth %u, %u a pause",
+					    depth[i], per_pause);
+			KUNIT_EXPECT_LE_MSG(test, g.dry * VDM_BLK_HOLD_STEP,
+					    g.told, "depth %u, %u a pause",
+					    depth[i], per_pause);
+		}
+	}
+}
+
+/* A guest that has less to send from now on soon need not wait any more. */
+static void pace_tells_less(struct kunit *test)
+{
+	struct guest g;
+
+	guest_start(&g, 64);
+	/* Of which it is found out fast that it can spare them. */
+	guest_pauses(&g, 64, 8);
+	KUNIT_EXPECT_EQ(test, g.pace.hold, VDM_BLK_HOLD_MAX);
+	KUNIT_EXPECT_EQ(test, g.dry, 0U);
+	g.depth = 2;
+	g.sent = 0;
+	guest_pauses(&g, 40, 4);
+	KUNIT_EXPECT_LE(test, g.pace.hold, 2U);
+	KUNIT_EXPECT_LE(test, g.dry, 6U);
+}
+
+/* What tells nothing of what the guest can spare is no lesson. */
+static void pace_tells_nothing(struct kunit *test)
+{
+	struct vdm_blk_pace pace;
+
+	vdm_blk_pace_init(&pace);
+	pace.hold = 8;
+	/* Nothing has ended yet, found or not. */
+	KUNIT_EXPECT_TRUE(test, vdm_blk_pace_tell(&pace, false, 0, 3));
+	KUNIT_EXPECT_TRUE(test, vdm_blk_pace_tell(&pace, true, 0, 30));
+	/* Who is only tried tells at once. */
+	pace.trying = true;
+	KUNIT_EXPECT_TRUE(test, vdm_blk_pace_tell(&pace, true, 1, 1));
+	KUNIT_EXPECT_TRUE(test, vdm_blk_pace_tell(&pace, false, 1, 1));
+	KUNIT_EXPECT_EQ(test, pace.hold, 8U);
+	KUNIT_EXPECT_EQ(test, pace.tells, 0U);
+	pace.trying = false;
+	KUNIT_EXPECT_FALSE(test, vdm_blk_pace_tell(&pace, true, 1, 7));
+	KUNIT_EXPECT_TRUE(test, vdm_blk_pace_tell(&pace, true, 1, 8));
+	KUNIT_EXPECT_TRUE(test, vdm_blk_pace_tell(&pace, false, 1, 7));
+	KUNIT_EXPECT_EQ(test, pace.hold, 4U);
 }
 
 static struct kunit_case pace_cases[] = {
@@ -251,6 +364,9 @@ static struct kunit_case pace_cases[] = {
 	KUNIT_CASE(pace_other),
 	KUNIT_CASE(pace_batches),
 	KUNIT_CASE(pace_away),
+	KUNIT_CASE(pace_tells),
+	KUNIT_CASE(pace_tells_less),
+	KUNIT_CASE(pace_tells_nothing),
 	{ }
 };
 

@@ -4,6 +4,7 @@
  * waits for, what must not wait, disks that fail or go, and failing allocations.
  */
 #include <linux/kthread.h>
+#include <linux/sched/clock.h>
 #include "../vbus/dev/blk/blk.h"
 #include "blk_guest.h"
 #include "fault.h"
@@ -142,6 +143,108 @@ static void blk_signals(struct kunit *test)
 	bg->disk->hold = false;
 	KUNIT_EXPECT_EQ(test, 0, blk_do(bg, VBUS_BLK_OP_READ, 0, 0, 0, 512));
 	KUNIT_EXPECT_EQ(test, 1, atomic_read(&q->signals));
+}
+
+static struct vdm_blk_queue *queue_of(struct blk_guest *bg)
+{
+	return vbus_conn_queue(bg->g.conn, 0)->priv;
+}
+
+/* As if somebody else had been faster, and the guest could spare @hold requests. */
+static void serve_elsewhere(struct blk_guest *bg, unsigned int hold)
+{
+	struct vdm_blk_pace *pace = &queue_of(bg)->pace;
+
+	pace->last = local_clock();
+	pace->here = false;
+	pace->hold = hold;
+}
+
+static bool signalled(struct blk_guest *bg)
+{
+	int i;
+
+	for (i = 0; i < 500 && !atomic_read(&bg->g.q[0].signals); i++)
+		msleep(20);
+	return i < 500;
+}
+
+/* What has ended and was not told of is, when the guest has nothing to add. */
+static void blk_tells(struct kunit *test)
+{
+	struct blk_guest *bg = blk_start(test, DISK);
+	u32 i, n;
+
+	for (n = 1; n <= 65; n += 16) {
+		atomic_set(&bg->g.q[0].signals, 0);
+		ioq_north_enable_signals(&bg->g.q[0].north, n);
+		for (i = 0; i < n; i++)
+			read_add(bg, 0, i);
+		serve_elsewhere(bg, 64);
+		KUNIT_EXPECT_FALSE(test, blk_serve(bg, 0, false));
+		KUNIT_EXPECT_EQ(test, 1, atomic_read(&bg->g.q[0].signals));
+		KUNIT_EXPECT_EQ(test, queue_of(bg)->untold, 0U);
+		for (i = 0; i < n; i++)
+			KUNIT_EXPECT_EQ(test, 0, blk_result(blk_take(bg, 0)));
+	}
+}
+
+/* Nor is it forgotten while who serves waits for the disk. */
+static void blk_tells_in_time(struct kunit *test)
+{
+	struct blk_guest *bg = blk_create(test, DISK);
+	u32 i;
+
+	blk_queue_flag_clear(QUEUE_FLAG_NOWAIT, bg->disk->disk->queue);
+	blk_plug(bg);
+	KUNIT_ASSERT_EQ(test, 0, conn_guest_start(&bg->g, blk_offered(bg), 1,
+						  RING));
+	blk_works(bg, "before");
+	atomic_set(&bg->g.q[0].signals, 0);
+	ioq_north_enable_signals(&bg->g.q[0].north, 1);
+	/* What can't be read ends at once, one more waits. */
+	for (i = 0; i < 3; i++) {
+		struct blk_ask ask = { .op = VBUS_BLK_OP_READ, .sector = -1ULL };
+		struct ioq_seg data = blk_seg(bg, 4096 * i, 4096, true);
+
+		KUNIT_ASSERT_EQ(test, 0, blk_add(bg, 0, blk_new(bg, &ask, &data,
+								1), true));
+	}
+	read_add(bg, 0, 3);
+	bg->disk->block = true;
+	serve_elsewhere(bg, 64);
+	conn_guest_kick(&bg->g, 0);
+	KUNIT_EXPECT_TRUE(test, signalled(bg));
+	for (i = 0; i < 3; i++)
+		KUNIT_EXPECT_EQ(test, VBUS_BLK_S_RANGE,
+				blk_result(blk_take(bg, 0)));
+	KUNIT_EXPECT_FALSE(test, ioq_north_pending(&bg->g.q[0].north));
+	WRITE_ONCE(bg->disk->block, false);
+	wake_up(&bg->disk->wait);
+	KUNIT_EXPECT_EQ(test, 0, blk_result(blk_take(bg, 0)));
+}
+
+/* Who waits for a FLUSH is told, whatever others can spare. */
+static void blk_tells_of_flush(struct kunit *test)
+{
+	struct blk_guest *bg = blk_start(test, DISK);
+	struct blk_ask ask = { .op = VBUS_BLK_OP_FLUSH };
+	u32 i;
+
+	/* More than are taken together: the first are told of alone, or not yet. */
+	ioq_north_enable_signals(&bg->g.q[0].north, 1);
+	KUNIT_ASSERT_EQ(test, 0, blk_add(bg, 0, blk_new(bg, &ask, NULL, 0),
+					 true));
+	for (i = 0; i < 40; i++)
+		read_add(bg, 0, i);
+	bg->disk->hold = true;
+	serve_elsewhere(bg, 64);
+	blk_serve(bg, 0, false);
+	KUNIT_EXPECT_EQ(test, 0, atomic_read(&bg->g.q[0].signals));
+	fake_disk_let_all(bg->disk);
+	KUNIT_EXPECT_TRUE(test, signalled(bg));
+	for (i = 0; i < 41; i++)
+		KUNIT_EXPECT_EQ(test, 0, blk_result(blk_take(bg, 0)));
 }
 
 /* --- a reset while requests are in flight --- */
@@ -530,6 +633,9 @@ static struct kunit_case blk_cases[] = {
 	KUNIT_CASE(blk_many),
 	KUNIT_CASE(blk_queues),
 	KUNIT_CASE(blk_signals),
+	KUNIT_CASE(blk_tells),
+	KUNIT_CASE(blk_tells_in_time),
+	KUNIT_CASE(blk_tells_of_flush),
 	KUNIT_CASE(blk_stop),
 	KUNIT_CASE(blk_nowait),
 	KUNIT_CASE(blk_budget),

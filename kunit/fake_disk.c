@@ -51,6 +51,7 @@ static void fake_disk_submit(struct bio *bio)
 		bio_wouldblock_error(bio);
 		return;
 	}
+	wait_event(fd->wait, !READ_ONCE(fd->block));
 	spin_lock_irqsave(&fd->lock, flags);
 	fd->count[(__force u32)bio_op(bio)]++;
 	fd->fua += !!(bio->bi_opf & REQ_FUA);

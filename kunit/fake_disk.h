@@ -29,6 +29,7 @@
  * @added: there is a node in /dev
  * @hold: bios are kept
  * @again: those that must not wait would have to
+ * @block: who sends one waits, until it is false and @wait is woken
  * @status: what bios end with, those not kept
  * @held: bios kept
  * @nr_held: their number
@@ -45,6 +46,7 @@ struct fake_disk {
 	bool added;
 	bool hold;
 	bool again;
+	bool block;
 	blk_status_t status;
 	struct bio_list held;
 	unsigned int nr_held;

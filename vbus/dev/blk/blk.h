@@ -29,6 +29,7 @@
 
 #include <linux/bio.h>
 #include <linux/fs.h>
+#include <linux/hrtimer.h>
 #include <linux/irq_work.h>
 #include <linux/llist.h>
 #include <linux/spinlock.h>
@@ -209,6 +210,9 @@ struct vdm_blk_stats {
  * @last: when there was one last
  * @start: of the window
  * @cost: ns a request, last seen: elsewhere, here
+ * @hold: the guest is told when it has sent so many
+ * @tells: how often it was, with as many
+ * @dry: it had nothing to add once, and was not told
  */
 struct vdm_blk_pace {
 	bool here;
@@ -219,6 +223,9 @@ struct vdm_blk_pace {
 	u64 last;
 	u64 start;
 	u64 cost[2];
+	unsigned int hold;
+	unsigned int tells;
+	bool dry;
 };
 
 /**
@@ -233,12 +240,14 @@ struct vdm_blk_pace {
  * @reqs: by the id of the chain
  * @segs: of the chain at hand; of who serves, as is the next
  * @pace: who should
- * @lock: the ring, which slots are busy, and @inflight
+ * @lock: the ring, which slots are busy, @inflight and @untold
  * @inflight: slots that are
+ * @untold: completions the guest can see, but was not told of
  * @serving: who serves will flush
  * @done: requests that have ended
  * @bounce_pages: of copies
  * @work: flushes what has ended in an interrupt
+ * @timer: tells the guest, when who serves does not come to it
  * @idle: woken when nothing is in flight and @stopping
  * @stopping: see vdm_blk_queues_stop()
  * @dead: the guest broke the protocol
@@ -257,11 +266,13 @@ struct vdm_blk_queue {
 
 	spinlock_t lock ____cacheline_aligned_in_smp;	/* the ring */
 	u32 inflight;
+	u32 untold;
 	bool serving;
 	bool dead;
 	struct llist_head done;
 	atomic_t bounce_pages;
 	struct irq_work work;
+	struct hrtimer timer;
 	bool stopping;
 	wait_queue_head_t idle;
 };
@@ -338,6 +349,8 @@ void vdm_blk_defer(struct vdm_blk_req *req);
 /* pace.c */
 void vdm_blk_pace_init(struct vdm_blk_pace *pace);
 unsigned long vdm_blk_pace_away(const struct vdm_blk_pace *pace);
+bool vdm_blk_pace_tell(struct vdm_blk_pace *pace, bool found,
+		       unsigned int untold, unsigned int sent);
 void vdm_blk_pace_count(struct vdm_blk_pace *pace, bool here, unsigned int n);
 
 /* request.c */

@@ -14,6 +14,12 @@
  * faster; if not, it gets its next chance after twice as many windows.  Somebody else has
  * to be faster by a quarter, as he takes a CPU of his own.  After a pause the guest may
  * do something else, and all starts anew, with the vCPU.
+ *
+ * Who is not the vCPU also chooses when the guest is told.  As long as it goes on adding
+ * it has enough to do, and an interrupt for few requests costs it more than they did.  So
+ * it is told when it has sent so many as it can spare.  That is learnt: twice as many are
+ * tried every few times, until it has nothing to add before it is told.  Then it can't
+ * spare so many, half is safe, and from there one more is tried now and then.
  */
 #include <linux/sched/clock.h>
 #include "blk.h"
@@ -28,11 +34,16 @@
 #define VDM_BLK_PAUSE		(20 * NSEC_PER_MSEC)
 
 /*
- * Who is not the vCPU comes back when the guest may have added so many requests; when he
- * is only tried, when there may be one.
+ * Who is not the vCPU comes back when the guest may have added half of what it can spare,
+ * and at most so many requests; when he is only tried, when there may be one.
  */
-#define VDM_BLK_GAPS		8
+#define VDM_BLK_GAPS		8U
 #define VDM_BLK_AWAY_MAX	(2 * NSEC_PER_MSEC)
+
+/* What a guest can spare, at most; how often it is told until more is tried. */
+#define VDM_BLK_HOLD_MAX	64U
+#define VDM_BLK_HOLD_DOUBLE	4
+#define VDM_BLK_HOLD_STEP	16
 
 static void vdm_blk_pace_reset(struct vdm_blk_pace *pace)
 {
@@ -41,6 +52,9 @@ static void vdm_blk_pace_reset(struct vdm_blk_pace *pace)
 	pace->rounds = 0;
 	pace->rounds_max = VDM_BLK_ROUNDS;
 	pace->n = 0;
+	pace->hold = 1;
+	pace->tells = 0;
+	pace->dry = false;
 }
 
 /* The window is over: which way for the next one? */
@@ -86,7 +100,8 @@ void vdm_blk_pace_count(struct vdm_blk_pace *pace, bool here, unsigned int n)
 	if (!n)
 		return;
 	pace->last = now;
-	if (now - last > VDM_BLK_PAUSE)
+	/* Clocks of two CPUs may differ. */
+	if ((s64)(now - last) > (s64)VDM_BLK_PAUSE)
 		vdm_blk_pace_reset(pace);
 	/* The first ones after a change are of both ways. */
 	if (here != pace->here) {
@@ -117,8 +132,45 @@ unsigned long vdm_blk_pace_away(const struct vdm_blk_pace *pace)
 	if (pace->cost[0] && pace->cost[0] < gap)
 		gap = pace->cost[0];
 	if (!pace->trying)
-		gap *= VDM_BLK_GAPS;
+		gap *= clamp(pace->hold / 2, 1U, VDM_BLK_GAPS);
 	return div_u64(min_t(u64, gap, VDM_BLK_AWAY_MAX), NSEC_PER_USEC) + 1;
+}
+
+static void vdm_blk_pace_grow(struct vdm_blk_pace *pace)
+{
+	unsigned int step = pace->dry ? 1 : pace->hold;
+
+	if (++pace->tells < (pace->dry ? VDM_BLK_HOLD_STEP :
+					 VDM_BLK_HOLD_DOUBLE))
+		return;
+	pace->tells = 0;
+	pace->hold = min(pace->hold + step, VDM_BLK_HOLD_MAX);
+}
+
+/**
+ * vdm_blk_pace_tell() - is the guest to be told of what has ended?
+ * @pace: of the queue; of who serves and is not the vCPU
+ * @found: requests were there when he came back
+ * @untold: requests that have ended
+ * @sent: these, and those that have not
+ *
+ * Return: false: not yet, come again after vdm_blk_pace_away().
+ */
+bool vdm_blk_pace_tell(struct vdm_blk_pace *pace, bool found,
+		       unsigned int untold, unsigned int sent)
+{
+	if (pace->trying || !untold)
+		return true;
+	if (!found) {
+		pace->hold = max(pace->hold / 2, 1U);
+		pace->tells = 0;
+		pace->dry = true;
+		return true;
+	}
+	if (sent < pace->hold)
+		return false;
+	vdm_blk_pace_grow(pace);
+	return true;
 }
 
 /**

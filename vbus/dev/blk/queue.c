@@ -12,19 +12,30 @@
  * the list brings an irq_work, which runs when the interrupt is over and finds the
  * others that ended in it.  The list's cmpxchg and the barrier in vdm_blk_serve()
  * decide who flushes: see vdm_blk_end().
+ *
+ * Flushing is one thing, telling the guest another: who serves and is not the vCPU puts
+ * the interrupt off as pace.c says.  He tells before he stops serving; a timer does if he
+ * is kept from it, as by a disk that lets him wait.
  */
 #include <linux/blkdev.h>
 #include <linux/delay.h>
+#include <linux/hrtimer.h>
 #include <linux/module.h>
 #include <linux/nospec.h>
 #include <linux/sched/clock.h>
 #include <linux/slab.h>
 #include "blk.h"
 
+/*
+ * A guest is told of what has ended after so long at most.  Far more than the time in
+ * which requests come of which pace.c lets a guest spare some, but for slow storage.
+ */
+#define VDM_BLK_UNTOLD_NS	(5 * NSEC_PER_MSEC)
+
 /* A vCPU thread is to go back to its guest; the rest of a long queue is for others. */
 #define VDM_BLK_BUDGET_VCPU	32
 
-/* Completions that a guest is told of together at most. */
+/* Chains that are taken, and completed, together at most. */
 #define VDM_BLK_BATCH		32
 
 /* A run of somebody else takes so long at most; then others may have the thread. */
@@ -71,8 +82,14 @@ static void vdm_blk_free(struct vdm_blk_queue *bq, struct vdm_blk_req *req)
 	bq->inflight--;
 }
 
-/* Complete what has ended.  Any context. */
-static void vdm_blk_flush(struct vdm_blk_queue *bq)
+/* Somebody waits for it, alone: the promise is what he needs to go on. */
+static bool vdm_blk_urgent(const struct vdm_blk_req *req)
+{
+	return req->op == VBUS_BLK_OP_FLUSH || req->flags & VBUS_BLK_REQ_FUA;
+}
+
+/* Complete what has ended; with @tell the guest is told, if it wants to be.  Any context. */
+static void vdm_blk_flush(struct vdm_blk_queue *bq, bool tell)
 {
 	struct ioq_south *ring = &bq->q->ring;
 	struct vdm_blk_req *req, *next;
@@ -88,9 +105,14 @@ static void vdm_blk_flush(struct vdm_blk_queue *bq)
 		len = req->op == VBUS_BLK_OP_READ ? req->len : 0;
 		ioq_south_complete(ring, req->id,
 				   req->status ? req->in_len : len);
+		tell |= vdm_blk_urgent(req);
 		vdm_blk_free(bq, req);
+		bq->untold++;
 	}
-	signal = ioq_south_publish(ring) && ioq_south_signal_needed(ring);
+	ioq_south_publish(ring);
+	signal = tell && bq->untold && ioq_south_signal_needed(ring);
+	if (tell)
+		bq->untold = 0;
 	if (signal)
 		bq->stats->v[VDM_BLK_SIGNALS]++;
 	idle = READ_ONCE(bq->stopping) && !bq->inflight;
@@ -102,9 +124,15 @@ static void vdm_blk_flush(struct vdm_blk_queue *bq)
 		wake_up(&bq->idle);
 }
 
+static enum hrtimer_restart vdm_blk_timer(struct hrtimer *timer)
+{
+	vdm_blk_flush(container_of(timer, struct vdm_blk_queue, timer), true);
+	return HRTIMER_NORESTART;
+}
+
 static void vdm_blk_flush_work(struct irq_work *work)
 {
-	vdm_blk_flush(container_of(work, struct vdm_blk_queue, work));
+	vdm_blk_flush(container_of(work, struct vdm_blk_queue, work), true);
 }
 
 /**
@@ -272,16 +300,29 @@ static bool vdm_blk_serve_here(struct vdm_blk_queue *bq)
 	do {
 		/* A chain that comes and goes again counts, too. */
 		n += vdm_blk_serve_batch(bq, VDM_BLK_BATCH, true) ?: 1;
-		vdm_blk_flush(bq);
+		vdm_blk_flush(bq, true);
 	} while (n < VDM_BLK_BUDGET_VCPU && !vdm_blk_enable_kicks(bq));
 	return n >= VDM_BLK_BUDGET_VCPU;
 }
 
+/* The guest goes on: does it have to be told?  Then it is. */
+static void vdm_blk_tell(struct vdm_blk_queue *bq, bool found)
+{
+	unsigned int untold = READ_ONCE(bq->untold);
+	unsigned int sent = untold + READ_ONCE(bq->inflight);
+
+	if (!bq->pace.here &&
+	    !vdm_blk_pace_tell(&bq->pace, found, untold, sent))
+		return;
+	vdm_blk_flush(bq, true);
+	hrtimer_try_to_cancel(&bq->timer);
+}
+
 /*
  * The guest goes on meanwhile.  So come back when it has had the time for some more,
- * rather than have it ring for each, and tell it of all that was found together.  How
- * long that is, the time tells that a request takes.  To wait by spinning would serve
- * each one at once, and interrupt the guest for each.
+ * rather than have it ring for each, and tell it of many together.  How long that is,
+ * the time tells that a request takes.  To wait by spinning would serve each one at
+ * once, and interrupt the guest for each.
  */
 static bool vdm_blk_serve_elsewhere(struct vdm_blk_queue *bq)
 {
@@ -292,9 +333,13 @@ static bool vdm_blk_serve_elsewhere(struct vdm_blk_queue *bq)
 	for (;;) {
 		found = 0;
 		do {
+			if (!hrtimer_active(&bq->timer))
+				hrtimer_start(&bq->timer, VDM_BLK_UNTOLD_NS,
+					      HRTIMER_MODE_REL);
 			n = vdm_blk_serve_batch(bq, VDM_BLK_BATCH, false);
-			vdm_blk_flush(bq);
 			found += n;
+			vdm_blk_flush(bq, false);
+			vdm_blk_tell(bq, found);
 		} while (n == VDM_BLK_BATCH && local_clock() < end);
 		/* Nothing to do, or the vCPU's turn. */
 		if ((!found || bq->pace.here) && vdm_blk_enable_kicks(bq))
@@ -321,8 +366,8 @@ bool vdm_blk_serve(struct vbus_queue *q, bool nowait)
 	WRITE_ONCE(bq->serving, false);
 	/* Pairs with llist_add() in vdm_blk_end(). */
 	smp_mb();
-	if (!llist_empty(&bq->done))
-		vdm_blk_flush(bq);
+	if (!llist_empty(&bq->done) || READ_ONCE(bq->untold))
+		vdm_blk_flush(bq, true);
 	return more;
 }
 
@@ -375,6 +420,8 @@ int vdm_blk_queue_start(struct vdm_blk *blk, struct vbus_queue *q,
 	spin_lock_init(&bq->lock);
 	init_llist_head(&bq->done);
 	init_irq_work(&bq->work, vdm_blk_flush_work);
+	hrtimer_init(&bq->timer, CLOCK_MONOTONIC, HRTIMER_MODE_REL);
+	bq->timer.function = vdm_blk_timer;
 	init_waitqueue_head(&bq->idle);
 	q->priv = bq;
 	/* A completion that was published before a pause may have had no signal. */
@@ -423,6 +470,7 @@ void vdm_blk_queues_stop(struct vbus_conn *conn, u32 nr)
 		if (!bq)
 			continue;
 		irq_work_sync(&bq->work);
+		hrtimer_cancel(&bq->timer);
 		vbus_conn_queue(conn, i)->priv = NULL;
 		vdm_blk_queue_free(bq);
 	}
