@@ -154,7 +154,12 @@ void vdm_blk_bdev_limits(struct vdm_blk *blk, struct vdm_blk_limits *lim)
 	lim->physical = bdev_physical_block_size(bdev);
 	lim->io_min = bdev_io_min(bdev);
 	lim->io_opt = bdev_io_opt(bdev);
-	lim->data_max = queue_max_bytes(q);
+	/*
+	 * What is longer the block layer splits.  255 sectors are not a limit, but what
+	 * it says of drivers that name none: with it each 128 KiB would be two requests.
+	 */
+	lim->data_max = queue_max_sectors(q) == BLK_SAFE_MAX_SECTORS ?
+			VDM_BLK_DATA_MAX : queue_max_bytes(q);
 	lim->segs = queue_max_segments(q);
 	/*
 	 * The block layer splits requests between pages, and expects that no page

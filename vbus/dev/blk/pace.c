@@ -18,8 +18,8 @@
  * Who is not the vCPU also chooses when the guest is told.  As long as it goes on adding
  * it has enough to do, and an interrupt for few requests costs it more than they did.  So
  * it is told when it has sent so many as it can spare.  That is learnt: twice as many are
- * tried every few times, until it has nothing to add before it is told.  Then it can't
- * spare so many, half is safe, and from there one more is tried now and then.
+ * tried every few times, until it has nothing to add before it is told.  Then it is told
+ * a quarter earlier, and from there one more is tried every few times.
  */
 #include <linux/sched/clock.h>
 #include "blk.h"
@@ -28,22 +28,22 @@
 #define VDM_BLK_TRY		16
 #define VDM_BLK_TRY_MIN		4
 /* Windows until the other way is tried: first, and at most. */
-#define VDM_BLK_ROUNDS		4
+#define VDM_BLK_ROUNDS		1
 #define VDM_BLK_ROUNDS_MAX	64
 /* Without a request for so long it is a pause. */
 #define VDM_BLK_PAUSE		(20 * NSEC_PER_MSEC)
 
 /*
- * Who is not the vCPU comes back when the guest may have added half of what it can spare,
- * and at most so many requests; when he is only tried, when there may be one.
+ * Who is not the vCPU comes back when the guest may have added as many requests as it can
+ * spare, within these bounds; when he is only tried, when there may be one.
  */
-#define VDM_BLK_GAPS		8U
+#define VDM_BLK_GAPS_MIN	4U
+#define VDM_BLK_GAPS_MAX	16U
 #define VDM_BLK_AWAY_MAX	(2 * NSEC_PER_MSEC)
 
 /* What a guest can spare, at most; how often it is told until more is tried. */
 #define VDM_BLK_HOLD_MAX	64U
-#define VDM_BLK_HOLD_DOUBLE	4
-#define VDM_BLK_HOLD_STEP	16
+#define VDM_BLK_HOLD_TELLS	4
 
 static void vdm_blk_pace_reset(struct vdm_blk_pace *pace)
 {
@@ -132,7 +132,7 @@ unsigned long vdm_blk_pace_away(const struct vdm_blk_pace *pace)
 	if (pace->cost[0] && pace->cost[0] < gap)
 		gap = pace->cost[0];
 	if (!pace->trying)
-		gap *= clamp(pace->hold / 2, 1U, VDM_BLK_GAPS);
+		gap *= clamp(pace->hold, VDM_BLK_GAPS_MIN, VDM_BLK_GAPS_MAX);
 	return div_u64(min_t(u64, gap, VDM_BLK_AWAY_MAX), NSEC_PER_USEC) + 1;
 }
 
@@ -140,8 +140,7 @@ static void vdm_blk_pace_grow(struct vdm_blk_pace *pace)
 {
 	unsigned int step = pace->dry ? 1 : pace->hold;
 
-	if (++pace->tells < (pace->dry ? VDM_BLK_HOLD_STEP :
-					 VDM_BLK_HOLD_DOUBLE))
+	if (++pace->tells < VDM_BLK_HOLD_TELLS)
 		return;
 	pace->tells = 0;
 	pace->hold = min(pace->hold + step, VDM_BLK_HOLD_MAX);
@@ -162,7 +161,7 @@ bool vdm_blk_pace_tell(struct vdm_blk_pace *pace, bool found,
 	if (pace->trying || !untold)
 		return true;
 	if (!found) {
-		pace->hold = max(pace->hold / 2, 1U);
+		pace->hold = max(pace->hold - DIV_ROUND_UP(pace->hold, 4), 1U);
 		pace->tells = 0;
 		pace->dry = true;
 		return true;
