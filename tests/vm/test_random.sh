@@ -64,7 +64,7 @@ settle()
 			done
 		done
 		usleep ${GUESTS}00000
-	done > /dev/null 2>&1 &"
+	done > /tmp/settle 2>&1 &"
 }
 
 # --- the steps of a card -----------------------------------------------------------------
@@ -224,6 +224,12 @@ guest_agrees()
 	wait_for 10 has_devices
 }
 
+guest_state()
+{
+	guest "$name" "ls /sys/bus/vbus/devices; ip -o addr; ps -o pid,stat,args | grep -v '\[';
+		free; tail -n 20 /tmp/settle; dmesg | tail -n 20"
+}
+
 # The steps of one guest, reboots among them.
 steps()
 {
@@ -247,7 +253,7 @@ steps()
 		for i in "${pids[@]}"; do
 			wait "$i" || status=1
 		done
-		[ $status = 0 ] && guest_agrees || { touch $dir/failed; return 1; }
+		[ $status = 0 ] && guest_agrees || { touch $dir/failed; guest_state; return 1; }
 	done
 	for ((i = 0; i < CARDS; i++)); do
 		card $i
