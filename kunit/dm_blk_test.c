@@ -432,6 +432,13 @@ static int lost_fsync(struct file *file, loff_t start, loff_t end, int datasync)
 	return file_check_and_advance_wb_err(file);
 }
 
+/* What is in memory only never fails: play a file system that can. */
+static const struct file_operations lost_fops = {
+	.read_iter = generic_file_read_iter,
+	.write_iter = generic_file_write_iter,
+	.fsync = lost_fsync,
+};
+
 /*
  * What the host could not write back is lost, and a FUA write comes first and fails for
  * it.  That one was not what was lost: FLUSH has to fail, too, and only once.
@@ -440,16 +447,12 @@ static void blk_lost(struct kunit *test)
 {
 	struct blk_guest *bg = blk_create(test, TMPFILE);
 	const struct file_operations *usual;
-	static struct file_operations fops;
 	struct file *file;
 
 	file = filp_open(FILE_PATH, O_RDWR, 0);
 	KUNIT_ASSERT_FALSE(test, IS_ERR(file));
-	/* What is in memory only never fails: play a file system that can. */
 	usual = file_inode(file)->i_fop;
-	fops = *usual;
-	fops.fsync = lost_fsync;
-	file_inode(file)->i_fop = &fops;
+	file_inode(file)->i_fop = &lost_fops;
 	blk_plug(bg);
 	file_inode(file)->i_fop = usual;
 	KUNIT_ASSERT_EQ(test, 0, conn_guest_start(&bg->g, blk_offered(bg), 1,
