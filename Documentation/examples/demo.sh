@@ -128,7 +128,7 @@ host "ln -s $configfs/devices/net.web0 buses/vm0/slots/$slot/device"
 host "cat buses/vm0/slots/$slot/state"
 
 title "The host: boot a guest with that bus"
-echo "host# vbus-vmm --kernel vmlinuz --initrd guest.cpio.gz --cpus 2 --mem 256M --bus vm0 &"
+echo "host# vbus-vmm --kernel vmlinuz --initrd guest.cpio --cpus 2 --mem 256M --bus vm0 &"
 booted=$SECONDS
 guest_start web --cpus 2 --mem 256M --bus vm0 || failed "the guest does not boot"
 booted=$((SECONDS - booted))
