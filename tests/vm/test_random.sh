@@ -208,25 +208,24 @@ reboot()
 # The guest has the devices that are plugged, bound or not, and no others.
 guest_agrees()
 {
-	local n want=
-	for ((n = 0; n < CARDS; n++)); do
+	local n want
+	want=$(for ((n = 0; n < CARDS; n++)); do
 		card $n
-		[ -z "$at" ] || want+="vbus0-$at "
-	done
-	has_devices()
-	{
-		local has
-		has=$(guest "$name" "cd /sys/bus/vbus/devices && echo *")
-		[ "$(printf '%s\n' $has | grep -v '\*' | sort | tr '\n' ' ')" = \
-			"$(printf '%s\n' $want | sort | sed '/^$/d' | tr '\n' ' ')" ] ||
-			{ echo "it has $has, not $want"; return 1; }
-	}
-	wait_for 10 has_devices
+		[ -z "$at" ] || echo "vbus0-$at"
+	done | sort)
+	wait_for 10 has_devices "$want" || { echo "guest $nr has other devices"; return 1; }
+}
+
+has_devices()
+{
+	local has
+	has=$(guest "$name" "ls /sys/bus/vbus/devices") && has=$(sort <<< "$has") &&
+		{ [ "$has" = "$1" ] || { echo "it has" $has "and not" $1; return 1; }; }
 }
 
 guest_state()
 {
-	guest "$name" "ls /sys/bus/vbus/devices; ip -o addr; ps -o pid,stat,args | grep -v '\[';
+	guest "$name" "ls /sys/bus/vbus/devices; ip -o addr; ps -o pid,stat,args | grep -v ']\$';
 		free; tail -n 20 /tmp/settle; dmesg | tail -n 20"
 }
 
