@@ -7,11 +7,13 @@
 #include <linux/if_vlan.h>
 #include <linux/ip.h>
 #include <linux/ipv6.h>
+#include <linux/jiffies.h>
 #include <linux/module.h>
 #include <linux/rtnetlink.h>
 #include <linux/slab.h>
 #include <net/ipv6.h>
 #include <net/net_namespace.h>
+#include <net/sch_generic.h>
 #include "net_guest.h"
 
 /* Frames the host end sends come by here as well; they are not wanted. */
@@ -87,13 +89,29 @@ void net_guest_config(struct net_guest *g, struct vbus_net_config *config)
 }
 EXPORT_SYMBOL_GPL(net_guest_config);
 
+/*
+ * Between the end of the guest before and this one's start the carrier is off.
+ * If linkwatch looks just then, the stack drops all frames until it has looked
+ * again.
+ */
+static void net_guest_wait_for_qdisc(struct net_guest *g)
+{
+	unsigned long end = jiffies + 10 * HZ;
+
+	while (qdisc_tx_is_noop(g->ndev) && time_before(jiffies, end))
+		msleep(20);
+	KUNIT_EXPECT_FALSE(g->test, qdisc_tx_is_noop(g->ndev));
+}
+
 int net_guest_start(struct net_guest *g, u64 features, u32 pairs, u32 size)
 {
 	int ret = conn_guest_start(&g->base, features, 2 * pairs, size);
 
-	if (!ret)
-		net_guest_up(g, true);
-	return ret;
+	if (ret)
+		return ret;
+	net_guest_up(g, true);
+	net_guest_wait_for_qdisc(g);
+	return 0;
 }
 EXPORT_SYMBOL_GPL(net_guest_start);
 
