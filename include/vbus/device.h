@@ -316,4 +316,12 @@ bool vbus_queue_flush(struct vbus_queue *q);
  */
 void vbus_queue_signal(struct vbus_queue *q);
 
+/**
+ * vbus_queue_serve() - have the queue served, as if the guest had rung
+ * @q: the queue, of a model with serve
+ *
+ * Context: any.  May come late: does nothing when the queue does not run.
+ */
+void vbus_queue_serve(struct vbus_queue *q);
+
 #endif /* _VBUS_DEVICE_H */

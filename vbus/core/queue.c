@@ -107,6 +107,12 @@ void vbus_queue_kick(struct vbus_conn_queue *cq)
 	rcu_read_unlock();
 }
 
+void vbus_queue_serve(struct vbus_queue *q)
+{
+	vbus_queue_kick(container_of(q, struct vbus_conn_queue, q));
+}
+EXPORT_SYMBOL_GPL(vbus_queue_serve);
+
 void vbus_conn_kick(struct vbus_conn *conn, u32 queue)
 {
 	if (queue >= conn->info.nr_queues)
