@@ -411,6 +411,48 @@ static void test_plug(struct kunit *test)
 	}
 }
 
+/* The host wants to be rung for later, but somebody waits for a FLUSH, or for a FUA write. */
+static void test_urgent(struct kunit *test)
+{
+	static const struct {
+		blk_opf_t opf;
+		u32 nr;
+		u32 kicks;
+	} rows[] = {
+		{ REQ_OP_WRITE, 1, 0 },
+		{ REQ_OP_WRITE | REQ_FUA, 1, 1 },
+		{ REQ_OP_WRITE, 1, 0 },
+		{ REQ_OP_WRITE | REQ_PREFLUSH, 0, 1 },
+		{ REQ_OP_READ, 1, 0 },
+	};
+	struct blk_card *card = card_start(test);
+	struct ioq_south *south = &card->fake->south[0];
+	struct io *io;
+	u32 i, kicks, tries;
+
+	card->hold = true;
+	for (i = 0; i < ARRAY_SIZE(rows); i++) {
+		ioq_south_enable_kicks_after(south, CARD_RING / 2);
+		kicks = card->fake->kicks[0];
+		io = io_new(card, rows[i].opf, 0, rows[i].nr,
+			    rows[i].nr ? 512 : 0, 0);
+		submit_bio(io->bio);
+		/* What is a flush comes from a work item. */
+		while (!ioq_south_pending(south) && !io_ended(io))
+			msleep(20);
+		for (tries = 0; tries < 500 &&
+		     READ_ONCE(card->fake->kicks[0]) - kicks < rows[i].kicks;
+		     tries++)
+			msleep(20);
+		KUNIT_ASSERT_TRUE(test, card_take(card, 0, &card->seen));
+		card_do(card, 0, &card->seen);
+		KUNIT_EXPECT_EQ(test, 0, io_wait(card, io));
+		KUNIT_EXPECT_EQ_MSG(test, card->fake->kicks[0] - kicks,
+				    rows[i].kicks, "row %u", i);
+		io_free(io);
+	}
+}
+
 static struct kunit_case blk_cases[] = {
 	KUNIT_CASE(test_probe),
 	KUNIT_CASE(test_probe_plain),
@@ -421,6 +463,7 @@ static struct kunit_case blk_cases[] = {
 	KUNIT_CASE(test_chains),
 	KUNIT_CASE(test_many),
 	KUNIT_CASE(test_plug),
+	KUNIT_CASE(test_urgent),
 	{}
 };
 

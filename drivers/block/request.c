@@ -141,6 +141,7 @@ static int vbus_blk_add(struct vbus_blk_queue *q, struct request *rq,
 
 	lockdep_assert_held(&q->lock);
 	q->stat[VBUS_BLK_REQUESTS]++;
+	q->urgent |= req_op(rq) == REQ_OP_FLUSH || rq->cmd_flags & REQ_FUA;
 	if (n <= VBUS_BLK_DIRECT)
 		return ioq_north_add(&q->vq->ring, segs, n, rq);
 	q->stat[VBUS_BLK_INDIRECT]++;
@@ -150,12 +151,19 @@ static int vbus_blk_add(struct vbus_blk_queue *q, struct request *rq,
 				      n, in_len, rq);
 }
 
-/* Publish what was added; the doorbell is rung without the lock. */
+/*
+ * Publish what was added; the doorbell is rung without the lock.  A host that wants to be
+ * rung for later, since more may follow, can't know that somebody waits for one request.
+ */
 static bool vbus_blk_publish(struct vbus_blk_queue *q)
 {
+	bool urgent = q->urgent;
+
 	lockdep_assert_held(&q->lock);
-	if (!ioq_north_publish(&q->vq->ring) ||
-	    !ioq_north_kick_needed(&q->vq->ring))
+	if (!ioq_north_publish(&q->vq->ring))
+		return false;
+	q->urgent = false;
+	if (!ioq_north_kick_needed(&q->vq->ring) && !urgent)
 		return false;
 	q->stat[VBUS_BLK_KICKS]++;
 	return true;

@@ -93,6 +93,7 @@ struct vbus_blk_pdu {
  * @lock: the ring, and all here but @vb and @vq
  * @vq: the ring
  * @vb: the disk
+ * @urgent: a FLUSH or a FUA write is among what was added and not published
  * @polled: nobody is told of completions, who waits looks
  * @dead: takes no requests any more
  * @stat: VBUS_BLK_*
@@ -101,6 +102,7 @@ struct vbus_blk_queue {
 	spinlock_t lock;	/* ring, dead, stat */
 	struct vproxy_queue *vq;
 	struct vbus_blk *vb;
+	bool urgent;
 	bool polled;
 	bool dead;
 	u64 stat[VBUS_BLK_NR_STATS];
