@@ -296,8 +296,12 @@ static __maybe_unused struct blk_io *blk_take(struct blk_guest *bg, u32 q)
  */
 static __maybe_unused int blk_result(struct blk_io *io)
 {
-	u32 status = le32_to_cpu(READ_ONCE(io->cmd->status.status));
+	u32 status;
 
+	/* As blk_take() has said. */
+	if (!io)
+		return -EIO;
+	status = le32_to_cpu(READ_ONCE(io->cmd->status.status));
 	io->busy = false;
 	if (io->len == io->in_len)
 		return status && status != MARK32 ? (int)status : -EPROTO;
@@ -351,6 +355,27 @@ static __maybe_unused bool blk_serve(struct blk_guest *bg, u32 q, bool nowait)
 
 	ioq_north_publish(&bg->g.q[q].north);
 	return dev->model->serve(vbus_conn_queue(bg->g.conn, q), nowait);
+}
+
+/* The @n-th page of disk and memory. */
+static __maybe_unused struct blk_io *blk_read_add(struct blk_guest *bg, u32 q,
+						  u32 n)
+{
+	struct blk_ask ask = { .op = VBUS_BLK_OP_READ, .sector = 8 * n };
+	struct ioq_seg data = blk_seg(bg, 4096 * n, 4096, true);
+	struct blk_io *io = blk_new(bg, &ask, &data, 1);
+
+	KUNIT_ASSERT_EQ(bg->g.test, 0, blk_add(bg, q, io, true));
+	return io;
+}
+
+static __maybe_unused void blk_expect(struct blk_guest *bg, u32 q,
+				      struct blk_io *want, int result)
+{
+	struct blk_io *io = blk_take(bg, q);
+
+	KUNIT_ASSERT_PTR_EQ(bg->g.test, (void *)io, (void *)want);
+	KUNIT_EXPECT_EQ(bg->g.test, result, blk_result(io));
 }
 
 /* --- data --- */

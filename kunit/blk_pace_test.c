@@ -212,26 +212,26 @@ static const struct {
 	u64 elsewhere;
 	u64 here;
 	bool trying;
-	unsigned long want;	/* in us */
 	unsigned int hold;	/* 0: as at the start */
+	u64 want;
 } aways[] = {
-	{ 0, 0, false, 1 },
-	{ 0, 0, true, 1 },
-	{ 10 * US, 20 * US, true, 11 },
-	{ 20 * US, 10 * US, true, 11 },
-	{ 10 * US, 20 * US, false, 10 * VDM_BLK_GAPS_MAX + 1,
-	  VDM_BLK_HOLD_MAX },
-	/* What the guest can spare. */
-	{ 10 * US, 20 * US, false, 10 * VDM_BLK_GAPS_MIN + 1, 1 },
-	{ 10 * US, 20 * US, false, 50 + 1, 5 },
-	{ 10 * US, 20 * US, false, 150 + 1, 15 },
-	{ 10 * US, 20 * US, true, 10 + 1, VDM_BLK_HOLD_MAX },
+	{ 0, 0, false, 0, 0 },
+	{ 0, 0, true, 0, 0 },
+	{ 10 * US, 20 * US, true, 0, 10 * US },
+	{ 20 * US, 10 * US, true, 0, 10 * US },
 	/* Not known yet is not free. */
-	{ 0, 30 * US, true, 31 },
-	{ 999, 999, true, 1 },
-	{ 500 * US, 500 * US, false, 2001, VDM_BLK_HOLD_MAX },
-	{ U64_MAX / 16, U64_MAX / 16, false, 2001, VDM_BLK_HOLD_MAX },
-	{ U64_MAX / 16, 3000 * US, true, 2001 },
+	{ 0, 30 * US, true, 0, 30 * US },
+	/* Several times what the guest needs for as many as it can spare. */
+	{ 10 * US, 20 * US, false, 5, VDM_BLK_AWAY_TIMES * 5 * 10 * US },
+	{ 10 * US, 20 * US, false, VDM_BLK_HOLD_MAX,
+	  VDM_BLK_AWAY_TIMES * VDM_BLK_HOLD_MAX * 10 * US },
+	/* Few are soon there, if the guest runs at all. */
+	{ 10 * US, 20 * US, false, 1, VDM_BLK_AWAY_TIMES * VDM_BLK_AWAY_MIN * 10 * US },
+	{ 10 * US, 20 * US, true, VDM_BLK_HOLD_MAX, 10 * US },
+	{ 500 * US, 500 * US, false, VDM_BLK_HOLD_MAX, VDM_BLK_AWAY_MAX },
+	{ U64_MAX / 256, U64_MAX / 256, false, VDM_BLK_HOLD_MAX,
+	  VDM_BLK_AWAY_MAX },
+	{ U64_MAX / 256, 9000 * US, true, 0, VDM_BLK_AWAY_MAX },
 };
 
 static void pace_away(struct kunit *test)
@@ -252,8 +252,8 @@ static void pace_away(struct kunit *test)
 }
 
 /*
- * A guest with @depth requests at most, which sends some in each pause while it has any,
- * and gets all back when it is told.
+ * A guest with @depth requests at most, which rings when it has added as many as it was
+ * asked to, and gets all back when it is told.
  */
 struct guest {
 	struct vdm_blk_pace pace;
@@ -261,22 +261,26 @@ struct guest {
 	u32 sent;
 	u32 requests;
 	u32 told;
-	u32 dry;		/* pauses in which it had nothing to send, and waited */
+	u32 late;		/* it had no more to add, and waited */
 };
 
-static void guest_pauses(struct guest *g, u32 n, u32 per_pause)
+static void guest_goes_on(struct guest *g, u32 n)
 {
-	u32 more;
+	u32 ask, more;
 
 	while (n--) {
-		more = min(per_pause, g->depth - g->sent);
+		ask = vdm_blk_pace_ask(&g->pace, g->sent, 0);
+		more = min(ask, g->depth - g->sent);
 		g->sent += more;
 		g->requests += more;
-		g->dry += !more && g->sent;
-		if (vdm_blk_pace_tell(&g->pace, more, g->sent, g->sent)) {
-			g->told += !!g->sent;
-			g->sent = 0;
+		if (more < ask) {
+			vdm_blk_pace_late(&g->pace);
+			g->late++;
+		} else if (!vdm_blk_pace_tell(&g->pace, g->sent)) {
+			continue;
 		}
+		g->told++;
+		g->sent = 0;
 	}
 }
 
@@ -291,28 +295,25 @@ static void guest_start(struct guest *g, u32 depth)
 static void pace_tells(struct kunit *test)
 {
 	static const u32 depth[] = { 1, 2, 3, 4, 8, 16, 32, 64, 256 };
-	u32 i, per_pause, most;
 	struct guest g;
+	u32 i, most;
 
 	for (i = 0; i < ARRAY_SIZE(depth); i++) {
-		for (per_pause = 1; per_pause <= 8; per_pause++) {
-			guest_start(&g, depth[i]);
-			guest_pauses(&g, 50000, per_pause);
-			g.requests = 0;
-			g.told = 0;
-			g.dry = 0;
-			guest_pauses(&g, 50000, per_pause);
-			most = min_t(u32, depth[i], VDM_BLK_HOLD_MAX);
-			KUNIT_EXPECT_LE_MSG(test, g.pace.hold, most + 1,
-					    "depth %u", depth[i]);
-			/* Of half of it at a time, or more. */
-			KUNIT_EXPECT_LE_MSG(test, g.told * max(most / 2, 1U),
-					    g.requests, "depth %u, %u a pause",
-					    depth[i], per_pause);
-			KUNIT_EXPECT_LE_MSG(test, g.dry * VDM_BLK_HOLD_TELLS,
-					    g.told, "depth %u, %u a pause",
-					    depth[i], per_pause);
-		}
+		guest_start(&g, depth[i]);
+		guest_goes_on(&g, 50000);
+		g.requests = 0;
+		g.told = 0;
+		g.late = 0;
+		guest_goes_on(&g, 50000);
+		most = min_t(u32, depth[i], VDM_BLK_HOLD_MAX);
+		KUNIT_EXPECT_LE_MSG(test, g.pace.hold, most + 1, "depth %u",
+				    depth[i]);
+		/* Of half of it at a time, or more. */
+		KUNIT_EXPECT_LE_MSG(test, g.told * max(most / 2, 1U),
+				    g.requests, "depth %u", depth[i]);
+		/* More were tried, ever more seldom. */
+		KUNIT_EXPECT_LE_MSG(test, g.late * (VDM_BLK_TELLS_MAX / 2),
+				    g.told, "depth %u", depth[i]);
 	}
 }
 
@@ -323,37 +324,132 @@ static void pace_tells_less(struct kunit *test)
 
 	guest_start(&g, 64);
 	/* Of which it is found out fast that it can spare them. */
-	guest_pauses(&g, 64, 8);
+	guest_goes_on(&g, 64);
 	KUNIT_EXPECT_EQ(test, g.pace.hold, VDM_BLK_HOLD_MAX);
-	KUNIT_EXPECT_EQ(test, g.dry, 0U);
+	KUNIT_EXPECT_EQ(test, g.late, 0U);
 	g.depth = 2;
 	g.sent = 0;
-	guest_pauses(&g, 40, 4);
+	guest_goes_on(&g, 40);
 	KUNIT_EXPECT_LE(test, g.pace.hold, 3U);
-	KUNIT_EXPECT_LE(test, g.dry, 16U);
+	KUNIT_EXPECT_LE(test, g.late, 16U);
 }
 
-/* What tells nothing of what the guest can spare is no lesson. */
-static void pace_tells_nothing(struct kunit *test)
+/*
+ * Storage that ends @half of the requests while the guest adds none, then tells of them, and
+ * so on: a guest of a constant depth rings for many at a time, and is not late for ever.
+ */
+static void pace_flies(struct kunit *test)
+{
+	static const u32 depth[] = { 1, 2, 3, 4, 8, 32, 128 };
+	struct vdm_blk_pace pace;
+	u32 i, n, ask, left, late, rings, requests;
+
+	for (i = 0; i < ARRAY_SIZE(depth); i++) {
+		vdm_blk_pace_init(&pace);
+		late = 0;
+		rings = 0;
+		requests = 0;
+		for (n = 0, left = 0; n < 20000; n++) {
+			if (n == 10000) {
+				late = 0;
+				rings = 0;
+				requests = 0;
+			}
+			/* It adds what it was told of: all but what is left. */
+			requests += depth[i] - left;
+			vdm_blk_pace_tell(&pace, depth[i]);
+			ask = vdm_blk_pace_ask(&pace, 0, depth[i]);
+			KUNIT_ASSERT_GT(test, ask, 0U);
+			/* Told of half of what is in flight, until that is enough. */
+			for (left = depth[i]; left && depth[i] - left < ask; )
+				left /= 2;
+			if (depth[i] - left < ask) {
+				vdm_blk_pace_late(&pace);
+				late++;
+			}
+			rings++;
+		}
+		KUNIT_EXPECT_LE_MSG(test, late * 16, rings, "depth %u",
+				    depth[i]);
+		/* Of a quarter of it at a time, or more. */
+		KUNIT_EXPECT_LE_MSG(test, rings *
+				    max(min(depth[i], VDM_BLK_HOLD_MAX) / 4, 1U),
+				    requests, "depth %u", depth[i]);
+	}
+}
+
+/* Who is only tried learns nothing, and has the guest told at once. */
+static void pace_tries_only(struct kunit *test)
 {
 	struct vdm_blk_pace pace;
 
 	vdm_blk_pace_init(&pace);
 	pace.hold = 8;
-	/* Nothing has ended yet, found or not. */
-	KUNIT_EXPECT_TRUE(test, vdm_blk_pace_tell(&pace, false, 0, 3));
-	KUNIT_EXPECT_TRUE(test, vdm_blk_pace_tell(&pace, true, 0, 30));
-	/* Who is only tried tells at once. */
 	pace.trying = true;
-	KUNIT_EXPECT_TRUE(test, vdm_blk_pace_tell(&pace, true, 1, 1));
-	KUNIT_EXPECT_TRUE(test, vdm_blk_pace_tell(&pace, false, 1, 1));
+	KUNIT_EXPECT_TRUE(test, vdm_blk_pace_tell(&pace, 0));
+	KUNIT_EXPECT_TRUE(test, vdm_blk_pace_tell(&pace, 1));
+	vdm_blk_pace_late(&pace);
 	KUNIT_EXPECT_EQ(test, pace.hold, 8U);
 	KUNIT_EXPECT_EQ(test, pace.tells, 0U);
+	KUNIT_EXPECT_EQ(test, vdm_blk_pace_ask(&pace, 0, 0), VDM_BLK_TRY_ASK);
 	pace.trying = false;
-	KUNIT_EXPECT_FALSE(test, vdm_blk_pace_tell(&pace, true, 1, 7));
-	KUNIT_EXPECT_TRUE(test, vdm_blk_pace_tell(&pace, true, 1, 8));
-	KUNIT_EXPECT_TRUE(test, vdm_blk_pace_tell(&pace, false, 1, 7));
+	KUNIT_EXPECT_FALSE(test, vdm_blk_pace_tell(&pace, 7));
+	KUNIT_EXPECT_TRUE(test, vdm_blk_pace_tell(&pace, 8));
+	vdm_blk_pace_late(&pace);
 	KUNIT_EXPECT_EQ(test, pace.hold, 6U);
+}
+
+static const struct {
+	u32 hold;
+	u32 untold;
+	u32 inflight;
+	u32 want;
+} asks[] = {
+	{ 1, 0, 0, 1 },
+	{ 8, 0, 0, 8 },
+	/* The rest, when it was not told of some. */
+	{ 8, 1, 0, 7 },
+	{ 8, 7, 0, 1 },
+	{ 8, 9, 0, 1 },
+	/* Half, when it is told as the others end. */
+	{ 8, 0, 8, 4 },
+	{ 8, 0, 100, 4 },
+	{ 8, 0, 1, 7 },
+	{ 8, 2, 3, 4 },
+	{ 1, 0, 1, 1 },
+	{ 3, 0, 3, 2 },
+};
+
+static void pace_asks(struct kunit *test)
+{
+	struct vdm_blk_pace pace;
+	u32 i;
+
+	for (i = 0; i < ARRAY_SIZE(asks); i++) {
+		vdm_blk_pace_init(&pace);
+		pace.hold = asks[i].hold;
+		KUNIT_EXPECT_EQ_MSG(test, vdm_blk_pace_ask(&pace, asks[i].untold,
+							   asks[i].inflight),
+				    asks[i].want, "row %u", i);
+	}
+}
+
+/* A guest that once was late for another reason can spare as many soon. */
+static void pace_tells_again(struct kunit *test)
+{
+	struct guest g;
+	u32 i, told;
+
+	guest_start(&g, 32);
+	guest_goes_on(&g, 10000);
+	KUNIT_EXPECT_GE(test, g.pace.hold, 32U);
+	for (i = 0; i < 3; i++)
+		vdm_blk_pace_late(&g.pace);
+	KUNIT_EXPECT_LT(test, g.pace.hold, 20U);
+	told = g.told;
+	while (g.pace.hold < 32 && g.told < told + 1000)
+		guest_goes_on(&g, 1);
+	KUNIT_EXPECT_LE(test, g.told - told, 10 * VDM_BLK_TELLS);
 }
 
 static struct kunit_case pace_cases[] = {
@@ -367,7 +463,10 @@ static struct kunit_case pace_cases[] = {
 	KUNIT_CASE(pace_away),
 	KUNIT_CASE(pace_tells),
 	KUNIT_CASE(pace_tells_less),
-	KUNIT_CASE(pace_tells_nothing),
+	KUNIT_CASE(pace_flies),
+	KUNIT_CASE(pace_tries_only),
+	KUNIT_CASE(pace_asks),
+	KUNIT_CASE(pace_tells_again),
 	{ }
 };
 

@@ -4,29 +4,9 @@
  * waits for, what must not wait, disks that fail or go, and failing allocations.
  */
 #include <linux/kthread.h>
-#include <linux/sched/clock.h>
 #include "../vbus/dev/blk/blk.h"
 #include "blk_guest.h"
 #include "fault.h"
-
-static struct blk_io *read_add(struct blk_guest *bg, u32 q, u32 n)
-{
-	struct blk_ask ask = { .op = VBUS_BLK_OP_READ, .sector = 8 * n };
-	struct ioq_seg data = blk_seg(bg, 4096 * n, 4096, true);
-	struct blk_io *io = blk_new(bg, &ask, &data, 1);
-
-	KUNIT_ASSERT_EQ(bg->g.test, 0, blk_add(bg, q, io, true));
-	return io;
-}
-
-static void expect_done(struct blk_guest *bg, u32 q, struct blk_io *want,
-			int result)
-{
-	struct blk_io *io = blk_take(bg, q);
-
-	KUNIT_ASSERT_PTR_EQ(bg->g.test, (void *)io, (void *)want);
-	KUNIT_EXPECT_EQ(bg->g.test, result, blk_result(io));
-}
 
 /* Each request ends with its own data, whatever ends first. */
 static void blk_any_order(struct kunit *test)
@@ -39,24 +19,24 @@ static void blk_any_order(struct kunit *test)
 		memset(bg->disk->data + 4096 * i, i + 1, 4096);
 	bg->disk->hold = true;
 	for (i = 0; i < 4; i++)
-		io[i] = read_add(bg, 0, i);
+		io[i] = blk_read_add(bg, 0, i);
 	conn_guest_kick(&bg->g, 0);
 	KUNIT_ASSERT_TRUE(test, fake_disk_holds(bg->disk, 4));
 	KUNIT_EXPECT_FALSE(test, ioq_north_pending(&bg->g.q[0].north));
 	for (i = 4; i--; ) {
 		fake_disk_let_last(bg->disk);
-		expect_done(bg, 0, io[i], 0);
+		blk_expect(bg, 0, io[i], 0);
 		KUNIT_EXPECT_TRUE(test, blk_is(bg, 4096 * i, 4096, i + 1));
 		KUNIT_EXPECT_TRUE(test, blk_is(bg, 0, 4096 * i, MARK));
 	}
 	/* One that takes long does not stop the others. */
-	io[0] = read_add(bg, 0, 0);
+	io[0] = blk_read_add(bg, 0, 0);
 	conn_guest_kick(&bg->g, 0);
 	KUNIT_ASSERT_TRUE(test, fake_disk_holds(bg->disk, 1));
 	bg->disk->hold = false;
 	blk_works(bg, "one in flight");
 	fake_disk_let_all(bg->disk);
-	expect_done(bg, 0, io[0], 0);
+	blk_expect(bg, 0, io[0], 0);
 }
 
 /* A ring full at once is more than one run serves; one kick must do. */
@@ -68,7 +48,7 @@ static void blk_many(struct kunit *test)
 
 	for (lap = 0; lap < 4; lap++) {
 		for (i = 0; i < NR_IO; i++)
-			read_add(bg, 0, i);
+			blk_read_add(bg, 0, i);
 		conn_guest_kick(&bg->g, 0);
 		for (i = 0; i < NR_IO; i++) {
 			io = blk_take(bg, 0);
@@ -94,7 +74,7 @@ static void blk_queues(struct kunit *test)
 	bg->disk->hold = true;
 	for (q = 0; q < 2; q++)
 		for (i = 0; i < 4; i++)
-			io[q][i] = read_add(bg, q, 4 * q + i);
+			io[q][i] = blk_read_add(bg, q, 4 * q + i);
 	conn_guest_kick(&bg->g, 1);
 	KUNIT_ASSERT_TRUE(test, fake_disk_holds(bg->disk, 4));
 	conn_guest_kick(&bg->g, 0);
@@ -103,7 +83,7 @@ static void blk_queues(struct kunit *test)
 	fake_disk_let_all(bg->disk);
 	for (q = 0; q < 2; q++)
 		for (i = 0; i < 4; i++)
-			expect_done(bg, q, io[q][i], 0);
+			blk_expect(bg, q, io[q][i], 0);
 	KUNIT_EXPECT_EQ(test, conn_guest_stat(&bg->g, "reads"), 8ULL);
 	/* Any of them, not only the first ones. */
 	KUNIT_ASSERT_EQ(test, 0, conn_guest_negotiate(&bg->g, 0));
@@ -112,139 +92,9 @@ static void blk_queues(struct kunit *test)
 						VBUS_STATUS_DRIVER |
 						VBUS_STATUS_FEATURES_OK |
 						VBUS_STATUS_RUNNING));
-	io[0][0] = read_add(bg, 2, 1);
+	io[0][0] = blk_read_add(bg, 2, 1);
 	conn_guest_kick(&bg->g, 2);
-	expect_done(bg, 2, io[0][0], 0);
-}
-
-/* It signals when it was asked to, and ends in an interrupt get their signal too. */
-static void blk_signals(struct kunit *test)
-{
-	struct blk_guest *bg = blk_start(test, DISK);
-	struct conn_guest_queue *q = &bg->g.q[0];
-	struct blk_io *io[3];
-	u32 i;
-
-	bg->disk->hold = true;
-	KUNIT_EXPECT_TRUE(test, ioq_north_enable_signals(&q->north, 3));
-	for (i = 0; i < 3; i++)
-		io[i] = read_add(bg, 0, i);
-	blk_serve(bg, 0, false);
-	KUNIT_ASSERT_TRUE(test, fake_disk_holds(bg->disk, 3));
-	for (i = 3; i--; ) {
-		KUNIT_EXPECT_EQ(test, 0, atomic_read(&q->signals));
-		fake_disk_let_last(bg->disk);
-		expect_done(bg, 0, io[i], 0);
-	}
-	/* The irq_work has published before it signals. */
-	irq_work_sync(&((struct vdm_blk_queue *)
-			vbus_conn_queue(bg->g.conn, 0)->priv)->work);
-	KUNIT_EXPECT_EQ(test, 1, atomic_read(&q->signals));
-	bg->disk->hold = false;
-	KUNIT_EXPECT_EQ(test, 0, blk_do(bg, VBUS_BLK_OP_READ, 0, 0, 0, 512));
-	KUNIT_EXPECT_EQ(test, 1, atomic_read(&q->signals));
-}
-
-static struct vdm_blk_queue *queue_of(struct blk_guest *bg)
-{
-	return vbus_conn_queue(bg->g.conn, 0)->priv;
-}
-
-/* As if somebody else had been faster, and the guest could spare @hold requests. */
-static void serve_elsewhere(struct blk_guest *bg, unsigned int hold)
-{
-	struct vdm_blk_pace *pace = &queue_of(bg)->pace;
-
-	pace->last = local_clock();
-	pace->here = false;
-	pace->hold = hold;
-}
-
-static bool signalled(struct blk_guest *bg)
-{
-	int i;
-
-	for (i = 0; i < 500 && !atomic_read(&bg->g.q[0].signals); i++)
-		msleep(20);
-	return i < 500;
-}
-
-/* What has ended and was not told of is, when the guest has nothing to add. */
-static void blk_tells(struct kunit *test)
-{
-	struct blk_guest *bg = blk_start(test, DISK);
-	u32 i, n;
-
-	for (n = 1; n <= 65; n += 16) {
-		atomic_set(&bg->g.q[0].signals, 0);
-		ioq_north_enable_signals(&bg->g.q[0].north, n);
-		for (i = 0; i < n; i++)
-			read_add(bg, 0, i);
-		serve_elsewhere(bg, 64);
-		KUNIT_EXPECT_FALSE(test, blk_serve(bg, 0, false));
-		KUNIT_EXPECT_EQ(test, 1, atomic_read(&bg->g.q[0].signals));
-		KUNIT_EXPECT_EQ(test, queue_of(bg)->untold, 0U);
-		for (i = 0; i < n; i++)
-			KUNIT_EXPECT_EQ(test, 0, blk_result(blk_take(bg, 0)));
-	}
-}
-
-/* Nor is it forgotten while who serves waits for the disk. */
-static void blk_tells_in_time(struct kunit *test)
-{
-	struct blk_guest *bg = blk_create(test, DISK);
-	u32 i;
-
-	blk_queue_flag_clear(QUEUE_FLAG_NOWAIT, bg->disk->disk->queue);
-	blk_plug(bg);
-	KUNIT_ASSERT_EQ(test, 0, conn_guest_start(&bg->g, blk_offered(bg), 1,
-						  RING));
-	blk_works(bg, "before");
-	atomic_set(&bg->g.q[0].signals, 0);
-	ioq_north_enable_signals(&bg->g.q[0].north, 1);
-	/* What can't be read ends at once, one more waits. */
-	for (i = 0; i < 3; i++) {
-		struct blk_ask ask = { .op = VBUS_BLK_OP_READ, .sector = -1ULL };
-		struct ioq_seg data = blk_seg(bg, 4096 * i, 4096, true);
-
-		KUNIT_ASSERT_EQ(test, 0, blk_add(bg, 0, blk_new(bg, &ask, &data,
-								1), true));
-	}
-	read_add(bg, 0, 3);
-	bg->disk->block = true;
-	serve_elsewhere(bg, 64);
-	conn_guest_kick(&bg->g, 0);
-	KUNIT_EXPECT_TRUE(test, signalled(bg));
-	for (i = 0; i < 3; i++)
-		KUNIT_EXPECT_EQ(test, VBUS_BLK_S_RANGE,
-				blk_result(blk_take(bg, 0)));
-	KUNIT_EXPECT_FALSE(test, ioq_north_pending(&bg->g.q[0].north));
-	WRITE_ONCE(bg->disk->block, false);
-	wake_up(&bg->disk->wait);
-	KUNIT_EXPECT_EQ(test, 0, blk_result(blk_take(bg, 0)));
-}
-
-/* Who waits for a FLUSH is told, whatever others can spare. */
-static void blk_tells_of_flush(struct kunit *test)
-{
-	struct blk_guest *bg = blk_start(test, DISK);
-	struct blk_ask ask = { .op = VBUS_BLK_OP_FLUSH };
-	u32 i;
-
-	/* More than are taken together: the first are told of alone, or not yet. */
-	ioq_north_enable_signals(&bg->g.q[0].north, 1);
-	KUNIT_ASSERT_EQ(test, 0, blk_add(bg, 0, blk_new(bg, &ask, NULL, 0),
-					 true));
-	for (i = 0; i < 40; i++)
-		read_add(bg, 0, i);
-	bg->disk->hold = true;
-	serve_elsewhere(bg, 64);
-	blk_serve(bg, 0, false);
-	KUNIT_EXPECT_EQ(test, 0, atomic_read(&bg->g.q[0].signals));
-	fake_disk_let_all(bg->disk);
-	KUNIT_EXPECT_TRUE(test, signalled(bg));
-	for (i = 0; i < 41; i++)
-		KUNIT_EXPECT_EQ(test, 0, blk_result(blk_take(bg, 0)));
+	blk_expect(bg, 2, io[0][0], 0);
 }
 
 /* --- a reset while requests are in flight --- */
@@ -293,14 +143,14 @@ static void stop_check(struct kunit *test, bool discard)
 		KUNIT_EXPECT_FALSE(test, blk_serve(bg, 0, true));
 	} else {
 		while (seen < 4) {
-			io[seen] = read_add(bg, 0, seen);
+			io[seen] = blk_read_add(bg, 0, seen);
 			seen++;
 		}
 		conn_guest_kick(&bg->g, 0);
 	}
 	KUNIT_ASSERT_TRUE(test, fake_disk_holds(bg->disk, seen));
 	/* Not taken yet when the reset comes: nobody ever looks at it. */
-	io[seen] = read_add(bg, 0, 100);
+	io[seen] = blk_read_add(bg, 0, 100);
 
 	init_completion(&r.done);
 	r.bq = vbus_conn_queue(bg->g.conn, 0)->priv;
@@ -314,7 +164,7 @@ static void stop_check(struct kunit *test, bool discard)
 	ioq_north_publish(&bg->g.q[0].north);
 	for (i = 0; i < seen; i++) {
 		KUNIT_EXPECT_TRUE(test, ioq_north_pending(&bg->g.q[0].north));
-		expect_done(bg, 0, io[i], 0);
+		blk_expect(bg, 0, io[i], 0);
 	}
 	KUNIT_EXPECT_FALSE(test, ioq_north_pending(&bg->g.q[0].north));
 	KUNIT_EXPECT_TRUE(test, blk_is(bg, 4096 * 100, 4096, MARK));
@@ -376,7 +226,7 @@ static void nowait_check(struct blk_guest *bg, const struct nowait *t)
 		KUNIT_EXPECT_TRUE_MSG(test,
 				      ioq_north_pending(&bg->g.q[0].north),
 				      "%s", t->name);
-	expect_done(bg, 0, io, 0);
+	blk_expect(bg, 0, io, 0);
 	KUNIT_EXPECT_EQ_MSG(test, conn_guest_stat(&bg->g, "deferred") - deferred,
 			    t->deferred ? 1ULL : 0ULL, "%s", t->name);
 	KUNIT_EXPECT_EQ(test, conn_guest_stat(&bg->g, "served_by_vcpu"),
@@ -411,7 +261,7 @@ static void blk_budget(struct kunit *test)
 	u32 i, n = 0;
 
 	for (i = 0; i < 100; i++)
-		read_add(bg, 0, i);
+		blk_read_add(bg, 0, i);
 	KUNIT_EXPECT_TRUE(test, blk_serve(bg, 0, true));
 	while (ioq_north_pending(&bg->g.q[0].north)) {
 		io = blk_take(bg, 0);
@@ -618,7 +468,7 @@ static void blk_request_nomem(struct kunit *test)
 			KUNIT_EXPECT_TRUE(test, blk_is(bg, 0, DATA, MARK));
 			io = long_add(bg, off);
 			blk_serve(bg, 0, true);
-			expect_done(bg, 0, io, 0);
+			blk_expect(bg, 0, io, 0);
 			KUNIT_EXPECT_TRUE(test, blk_is(bg, off, 4096, 0));
 		}
 		KUNIT_EXPECT_EQ(test, 0, result);
@@ -632,10 +482,6 @@ static struct kunit_case blk_cases[] = {
 	KUNIT_CASE(blk_any_order),
 	KUNIT_CASE(blk_many),
 	KUNIT_CASE(blk_queues),
-	KUNIT_CASE(blk_signals),
-	KUNIT_CASE(blk_tells),
-	KUNIT_CASE(blk_tells_in_time),
-	KUNIT_CASE(blk_tells_of_flush),
 	KUNIT_CASE(blk_stop),
 	KUNIT_CASE(blk_nowait),
 	KUNIT_CASE(blk_budget),

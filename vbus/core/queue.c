@@ -109,7 +109,7 @@ void vbus_queue_kick(struct vbus_conn_queue *cq)
 
 void vbus_queue_serve(struct vbus_queue *q)
 {
-	vbus_queue_kick(container_of(q, struct vbus_conn_queue, q));
+	vbus_queue_kick(to_conn_queue(q));
 }
 EXPORT_SYMBOL_GPL(vbus_queue_serve);
 

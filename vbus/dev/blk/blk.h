@@ -210,9 +210,11 @@ struct vdm_blk_stats {
  * @last: when there was one last
  * @start: of the window
  * @cost: ns a request, last seen: elsewhere, here
- * @hold: the guest is told when it has sent so many
- * @tells: how often it was, with as many
- * @dry: it had nothing to add once, and was not told
+ * @hold: the guest rings, and is told, when it has sent so many
+ * @hold_before: the same before it was raised; 0: it was not, or was lowered since
+ * @step: by how many it is raised
+ * @tells: how often the guest was told, with as many
+ * @tells_max: until it is raised
  */
 struct vdm_blk_pace {
 	bool here;
@@ -224,8 +226,10 @@ struct vdm_blk_pace {
 	u64 start;
 	u64 cost[2];
 	unsigned int hold;
+	unsigned int hold_before;
+	unsigned int step;
 	unsigned int tells;
-	bool dry;
+	unsigned int tells_max;
 };
 
 /**
@@ -238,16 +242,19 @@ struct vdm_blk_pace {
  * @sync: every write has to be on stable storage when it completes
  * @nr_reqs: of @reqs: the ring's size
  * @reqs: by the id of the chain
- * @segs: of the chain at hand; of who serves, as is the next
- * @pace: who should
- * @lock: the ring, which slots are busy, @inflight and @untold
+ * @segs: of the chain at hand; of who serves, as are the next two
+ * @slots: of the ring, that the last chain took
+ * @pace: who should serve, and how
+ * @lock: the ring, which slots are busy, @inflight, @untold and @armed
  * @inflight: slots that are
  * @untold: completions the guest can see, but was not told of
+ * @armed: @timer runs, or its callback is about to
+ * @late: it came to that: set by the timer, cleared by who serves
  * @serving: who serves will flush
  * @done: requests that have ended
  * @bounce_pages: of copies
  * @work: flushes what has ended in an interrupt
- * @timer: tells the guest, when who serves does not come to it
+ * @timer: tells the guest, and has it ring, when who serves does not come to it
  * @idle: woken when nothing is in flight and @stopping
  * @stopping: see vdm_blk_queues_stop()
  * @dead: the guest broke the protocol
@@ -262,11 +269,14 @@ struct vdm_blk_queue {
 	u32 nr_reqs;
 	struct vdm_blk_req *reqs;
 	struct ioq_seg segs[VDM_BLK_SEG_MAX];
+	u32 slots;
 	struct vdm_blk_pace pace;
 
 	spinlock_t lock ____cacheline_aligned_in_smp;	/* the ring */
 	u32 inflight;
 	u32 untold;
+	bool armed;
+	bool late;
 	bool serving;
 	bool dead;
 	struct llist_head done;
@@ -348,9 +358,11 @@ void vdm_blk_defer(struct vdm_blk_req *req);
 
 /* pace.c */
 void vdm_blk_pace_init(struct vdm_blk_pace *pace);
-unsigned long vdm_blk_pace_away(const struct vdm_blk_pace *pace);
-bool vdm_blk_pace_tell(struct vdm_blk_pace *pace, bool found,
-		       unsigned int untold, unsigned int sent);
+u64 vdm_blk_pace_away(const struct vdm_blk_pace *pace);
+unsigned int vdm_blk_pace_ask(const struct vdm_blk_pace *pace,
+			      unsigned int untold, unsigned int inflight);
+bool vdm_blk_pace_tell(struct vdm_blk_pace *pace, unsigned int sent);
+void vdm_blk_pace_late(struct vdm_blk_pace *pace);
 void vdm_blk_pace_count(struct vdm_blk_pace *pace, bool here, unsigned int n);
 
 /* request.c */

@@ -15,11 +15,13 @@
  * to be faster by a quarter, as he takes a CPU of his own.  After a pause the guest may
  * do something else, and all starts anew, with the vCPU.
  *
- * Who is not the vCPU also chooses when the guest is told.  As long as it goes on adding
- * it has enough to do, and an interrupt for few requests costs it more than they did.  So
- * it is told when it has sent so many as it can spare.  That is learnt: twice as many are
- * tried every few times, until it has nothing to add before it is told.  Then it is told
- * a quarter earlier, and from there one more is tried every few times.
+ * Who is not the vCPU also chooses when the guest rings and when it is told.  As long as it
+ * goes on adding it has enough to do, and an exit or an interrupt for few requests costs it
+ * more than they did.  So it is asked to ring, and is told, when it has sent so many as it
+ * can spare.  That is learnt: more are tried after some times, then twice as many more and
+ * so on, until it has not sent them after more time than it should need.  What had just been
+ * added is taken back then, and tried again after twice as many times; or, if nothing had,
+ * a quarter is given up.
  */
 #include <linux/sched/clock.h>
 #include "blk.h"
@@ -29,21 +31,35 @@
 #define VDM_BLK_TRY_MIN		4
 /* Windows until the other way is tried: first, and at most. */
 #define VDM_BLK_ROUNDS		1
-#define VDM_BLK_ROUNDS_MAX	64
+#define VDM_BLK_ROUNDS_MAX	256
 /* Without a request for so long it is a pause. */
-#define VDM_BLK_PAUSE		(20 * NSEC_PER_MSEC)
+#define VDM_BLK_PAUSE		(50 * NSEC_PER_MSEC)
 
 /*
- * Who is not the vCPU comes back when the guest may have added as many requests as it can
- * spare, within these bounds; when he is only tried, when there may be one.
+ * So often the time that a guest should need for as many as it can spare, and for this many
+ * at least, is waited for them.  Less is too little where it shares its processor with who
+ * serves.  When he is only tried, he looks when there may be one.
  */
-#define VDM_BLK_GAPS_MIN	4U
-#define VDM_BLK_GAPS_MAX	16U
-#define VDM_BLK_AWAY_MAX	(2 * NSEC_PER_MSEC)
+#define VDM_BLK_AWAY_TIMES	4
+#define VDM_BLK_AWAY_MIN	4U
+#define VDM_BLK_AWAY_MAX	(5 * NSEC_PER_MSEC)
 
-/* What a guest can spare, at most; how often it is told until more is tried. */
+/* Not rung for each one, even when he is only tried: that is what he is to save. */
+#define VDM_BLK_TRY_ASK		4U
+
+/*
+ * What a guest can spare, at most; how often it is told until more is tried, at first and
+ * at most: to wait for what is not sent costs as much as to serve many.
+ */
 #define VDM_BLK_HOLD_MAX	64U
-#define VDM_BLK_HOLD_TELLS	4
+#define VDM_BLK_TELLS		4U
+#define VDM_BLK_TELLS_MAX	256U
+
+/* Late once after it was told so often is no lesson: it may just not have run. */
+#define VDM_BLK_TELLS_FORGIVE	16U
+
+/* With so few at a time it may be the vCPU's turn. */
+#define VDM_BLK_HOLD_FEW	4U
 
 static void vdm_blk_pace_reset(struct vdm_blk_pace *pace)
 {
@@ -53,8 +69,10 @@ static void vdm_blk_pace_reset(struct vdm_blk_pace *pace)
 	pace->rounds_max = VDM_BLK_ROUNDS;
 	pace->n = 0;
 	pace->hold = 1;
+	pace->hold_before = 0;
+	pace->step = 1;
 	pace->tells = 0;
-	pace->dry = false;
+	pace->tells_max = VDM_BLK_TELLS;
 }
 
 /* The window is over: which way for the next one? */
@@ -120,56 +138,94 @@ void vdm_blk_pace_count(struct vdm_blk_pace *pace, bool here, unsigned int n)
 }
 
 /**
- * vdm_blk_pace_away() - how long to leave the guest alone
- * @pace: of the queue
+ * vdm_blk_pace_ask() - after how many more requests is the guest to ring?
+ * @pace: of the queue; of who serves and is not the vCPU
+ * @untold: requests that have ended, of which it was not told
+ * @inflight: that have not ended
  *
- * Return: microseconds, not zero.
+ * What is in flight the guest need not wait for: it is told when half of it has ended.
+ *
+ * Return: not zero.
  */
-unsigned long vdm_blk_pace_away(const struct vdm_blk_pace *pace)
+unsigned int vdm_blk_pace_ask(const struct vdm_blk_pace *pace,
+			      unsigned int untold, unsigned int inflight)
+{
+	unsigned int least = inflight ? DIV_ROUND_UP(pace->hold, 2) : 1;
+	unsigned int sent = untold + inflight;
+
+	if (pace->trying)
+		return VDM_BLK_TRY_ASK;
+	return sent < pace->hold ? max(pace->hold - sent, least) : least;
+}
+
+/**
+ * vdm_blk_pace_away() - how long to wait for them
+ * @pace: of the queue; of who serves and is not the vCPU
+ *
+ * Return: nanoseconds.
+ */
+u64 vdm_blk_pace_away(const struct vdm_blk_pace *pace)
 {
 	u64 gap = pace->cost[1];
 
 	if (pace->cost[0] && pace->cost[0] < gap)
 		gap = pace->cost[0];
+	gap = min_t(u64, gap, VDM_BLK_AWAY_MAX);
 	if (!pace->trying)
-		gap *= clamp(pace->hold, VDM_BLK_GAPS_MIN, VDM_BLK_GAPS_MAX);
-	return div_u64(min_t(u64, gap, VDM_BLK_AWAY_MAX), NSEC_PER_USEC) + 1;
+		gap *= VDM_BLK_AWAY_TIMES * max(pace->hold, VDM_BLK_AWAY_MIN);
+	return min_t(u64, gap, VDM_BLK_AWAY_MAX);
 }
 
 static void vdm_blk_pace_grow(struct vdm_blk_pace *pace)
 {
-	unsigned int step = pace->dry ? 1 : pace->hold;
-
-	if (++pace->tells < VDM_BLK_HOLD_TELLS)
+	if (++pace->tells < pace->tells_max)
 		return;
 	pace->tells = 0;
-	pace->hold = min(pace->hold + step, VDM_BLK_HOLD_MAX);
+	if (pace->hold_before) {
+		pace->step = min(2 * pace->step, VDM_BLK_HOLD_MAX);
+		pace->tells_max = max(pace->tells_max / 2, VDM_BLK_TELLS);
+	}
+	pace->hold_before = pace->hold;
+	pace->hold = min(pace->hold + pace->step, VDM_BLK_HOLD_MAX);
 }
 
 /**
  * vdm_blk_pace_tell() - is the guest to be told of what has ended?
  * @pace: of the queue; of who serves and is not the vCPU
- * @found: requests were there when he came back
- * @untold: requests that have ended
- * @sent: these, and those that have not
+ * @sent: requests that it was not told of, ended or not
  *
- * Return: false: not yet, come again after vdm_blk_pace_away().
+ * Return: false: not yet, it goes on without.
  */
-bool vdm_blk_pace_tell(struct vdm_blk_pace *pace, bool found,
-		       unsigned int untold, unsigned int sent)
+bool vdm_blk_pace_tell(struct vdm_blk_pace *pace, unsigned int sent)
 {
-	if (pace->trying || !untold)
+	if (pace->trying)
 		return true;
-	if (!found) {
-		pace->hold = max(pace->hold - DIV_ROUND_UP(pace->hold, 4), 1U);
-		pace->tells = 0;
-		pace->dry = true;
-		return true;
-	}
 	if (sent < pace->hold)
 		return false;
 	vdm_blk_pace_grow(pace);
 	return true;
+}
+
+/**
+ * vdm_blk_pace_late() - the guest has not sent so many in time
+ * @pace: of the queue; of who serves and is not the vCPU
+ */
+void vdm_blk_pace_late(struct vdm_blk_pace *pace)
+{
+	if (pace->trying)
+		return;
+	if (pace->hold_before) {
+		pace->hold = pace->hold_before;
+		pace->tells_max = min(2 * pace->tells_max, VDM_BLK_TELLS_MAX);
+	} else if (pace->tells < VDM_BLK_TELLS_FORGIVE) {
+		pace->hold = max(pace->hold - DIV_ROUND_UP(pace->hold, 4), 1U);
+		pace->tells_max = VDM_BLK_TELLS;
+		if (pace->hold <= VDM_BLK_HOLD_FEW)
+			pace->rounds_max = VDM_BLK_ROUNDS;
+	}
+	pace->hold_before = 0;
+	pace->step = 1;
+	pace->tells = 0;
 }
 
 /**

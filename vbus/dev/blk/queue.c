@@ -14,11 +14,11 @@
  * decide who flushes: see vdm_blk_end().
  *
  * Flushing is one thing, telling the guest another: who serves and is not the vCPU puts
- * the interrupt off as pace.c says.  He tells before he stops serving; a timer does if he
- * is kept from it, as by a disk that lets him wait.
+ * the interrupt off as pace.c says, and has the guest ring after several chains only.  So
+ * whenever the guest was not told of something, or would not ring for the next chain, a
+ * timer runs, which tells it and asks for that ring.
  */
 #include <linux/blkdev.h>
-#include <linux/delay.h>
 #include <linux/hrtimer.h>
 #include <linux/module.h>
 #include <linux/nospec.h>
@@ -88,9 +88,36 @@ static bool vdm_blk_urgent(const struct vdm_blk_req *req)
 	return req->op == VBUS_BLK_OP_FLUSH || req->flags & VBUS_BLK_REQ_FUA;
 }
 
-/* Complete what has ended; with @tell the guest is told, if it wants to be.  Any context. */
-static void vdm_blk_flush(struct vdm_blk_queue *bq, bool tell)
+/* When is the guest told of what has ended? */
+enum vdm_blk_when {
+	VDM_BLK_NOW,
+	VDM_BLK_LATER,	/* the timer does */
+	VDM_BLK_MOST,	/* now if it was most of what is in flight, or no timer runs */
+};
+
+/* Under bq->lock.  What the guest was not told of does not wait longer for what came later. */
+static void vdm_blk_arm(struct vdm_blk_queue *bq, u64 ns)
 {
+	if (bq->armed && bq->untold)
+		ns = clamp_t(s64, hrtimer_get_remaining(&bq->timer), 0, ns);
+	bq->armed = true;
+	hrtimer_start(&bq->timer, ns, HRTIMER_MODE_REL);
+}
+
+/*
+ * Under bq->lock.  A callback that waits for it comes all the same, once too often; one that
+ * calls this does not cancel itself, nor what was armed for others.
+ */
+static void vdm_blk_disarm(struct vdm_blk_queue *bq)
+{
+	bq->armed = false;
+	hrtimer_try_to_cancel(&bq->timer);
+}
+
+/* Complete what has ended, and tell the guest, if it wants to be told.  Any context. */
+static void vdm_blk_flush(struct vdm_blk_queue *bq, enum vdm_blk_when when)
+{
+	bool tell = when == VDM_BLK_NOW;
 	struct ioq_south *ring = &bq->q->ring;
 	struct vdm_blk_req *req, *next;
 	struct llist_node *ended;
@@ -110,9 +137,13 @@ static void vdm_blk_flush(struct vdm_blk_queue *bq, bool tell)
 		bq->untold++;
 	}
 	ioq_south_publish(ring);
+	if (when == VDM_BLK_MOST)
+		tell |= !bq->armed || bq->untold >= bq->inflight;
 	signal = tell && bq->untold && ioq_south_signal_needed(ring);
 	if (tell)
 		bq->untold = 0;
+	else if (bq->untold && !bq->armed)
+		vdm_blk_arm(bq, VDM_BLK_UNTOLD_NS);
 	if (signal)
 		bq->stats->v[VDM_BLK_SIGNALS]++;
 	idle = READ_ONCE(bq->stopping) && !bq->inflight;
@@ -124,15 +155,10 @@ static void vdm_blk_flush(struct vdm_blk_queue *bq, bool tell)
 		wake_up(&bq->idle);
 }
 
-static enum hrtimer_restart vdm_blk_timer(struct hrtimer *timer)
-{
-	vdm_blk_flush(container_of(timer, struct vdm_blk_queue, timer), true);
-	return HRTIMER_NORESTART;
-}
-
 static void vdm_blk_flush_work(struct irq_work *work)
 {
-	vdm_blk_flush(container_of(work, struct vdm_blk_queue, work), true);
+	vdm_blk_flush(container_of(work, struct vdm_blk_queue, work),
+		      VDM_BLK_MOST);
 }
 
 /**
@@ -250,6 +276,7 @@ static bool vdm_blk_serve_one(struct vdm_blk_queue *bq, bool here)
 	req = vdm_blk_get(bq, &chain);
 	if (!req)
 		return false;
+	bq->slots = chain.slots;
 	ret = vdm_blk_parse(req, &chain);
 	if (ret > 0) {
 		vdm_blk_end(req, ret);
@@ -264,16 +291,55 @@ static bool vdm_blk_serve_one(struct vdm_blk_queue *bq, bool here)
 	return true;
 }
 
-/* Return: false if there are chains again. */
-static bool vdm_blk_enable_kicks(struct vdm_blk_queue *bq)
+/*
+ * Have the guest ring when it has added @ask chains, and a timer run for @ns if it may not
+ * come to that.  Return: false if there are chains already: look at them, and ask again.
+ */
+static bool vdm_blk_enable_kicks(struct vdm_blk_queue *bq, unsigned int ask,
+				 u64 ns)
 {
+	u32 slots = ask > 1 ? min(ask * bq->slots, bq->nr_reqs / 2) : 1;
 	unsigned long flags;
 	bool empty;
 
 	spin_lock_irqsave(&bq->lock, flags);
-	empty = READ_ONCE(bq->dead) || ioq_south_enable_kicks(&bq->q->ring);
+	empty = READ_ONCE(bq->dead) ||
+		ioq_south_enable_kicks_after(&bq->q->ring, slots);
+	if (empty && (ask > 1 || bq->untold))
+		vdm_blk_arm(bq, ns);
+	else if (empty && bq->armed)
+		vdm_blk_disarm(bq);
 	spin_unlock_irqrestore(&bq->lock, flags);
 	return empty;
+}
+
+/* Somebody serves for long, or the guest has not sent as many as it was thought to. */
+static enum hrtimer_restart vdm_blk_timer(struct hrtimer *timer)
+{
+	struct vdm_blk_queue *bq = container_of(timer, struct vdm_blk_queue,
+						timer);
+	unsigned long flags;
+	bool serving, more, waits;
+
+	spin_lock_irqsave(&bq->lock, flags);
+	serving = READ_ONCE(bq->serving);
+	more = !serving && !READ_ONCE(bq->dead) &&
+	       !ioq_south_enable_kicks(&bq->q->ring);
+	/* With something in flight it may wait for that. */
+	waits = !serving && bq->untold && !bq->inflight;
+	bq->armed = false;
+	if (serving || more)
+		vdm_blk_arm(bq, VDM_BLK_UNTOLD_NS);
+	spin_unlock_irqrestore(&bq->lock, flags);
+
+	if (more || waits)
+		WRITE_ONCE(bq->late, true);
+	if (more)
+		/* He tells of all together. */
+		vbus_queue_serve(bq->q);
+	else
+		vdm_blk_flush(bq, VDM_BLK_NOW);
+	return HRTIMER_NORESTART;
 }
 
 /* Take chains until there are none or @max.  Return: how many. */
@@ -300,55 +366,67 @@ static bool vdm_blk_serve_here(struct vdm_blk_queue *bq)
 	do {
 		/* A chain that comes and goes again counts, too. */
 		n += vdm_blk_serve_batch(bq, VDM_BLK_BATCH, true) ?: 1;
-		vdm_blk_flush(bq, true);
-	} while (n < VDM_BLK_BUDGET_VCPU && !vdm_blk_enable_kicks(bq));
+		vdm_blk_flush(bq, VDM_BLK_NOW);
+	} while (n < VDM_BLK_BUDGET_VCPU && !vdm_blk_enable_kicks(bq, 1, 0));
 	return n >= VDM_BLK_BUDGET_VCPU;
 }
 
-/* The guest goes on: does it have to be told?  Then it is. */
-static void vdm_blk_tell(struct vdm_blk_queue *bq, bool found)
+/* Return: the guest has not sent as many as it was to, and waits. */
+static bool vdm_blk_serve_begin(struct vdm_blk_queue *bq)
 {
-	unsigned int untold = READ_ONCE(bq->untold);
-	unsigned int sent = untold + READ_ONCE(bq->inflight);
+	unsigned long flags;
 
-	if (!bq->pace.here &&
-	    !vdm_blk_pace_tell(&bq->pace, found, untold, sent))
-		return;
-	vdm_blk_flush(bq, true);
-	hrtimer_try_to_cancel(&bq->timer);
+	/* The disk may let us wait, and what has ended until then must not. */
+	spin_lock_irqsave(&bq->lock, flags);
+	if (!bq->armed)
+		vdm_blk_arm(bq, VDM_BLK_UNTOLD_NS);
+	spin_unlock_irqrestore(&bq->lock, flags);
+	if (!READ_ONCE(bq->late))
+		return false;
+	WRITE_ONCE(bq->late, false);
+	vdm_blk_pace_late(&bq->pace);
+	return true;
+}
+
+/* Complete what has ended; does the guest have to be told? */
+static void vdm_blk_tell(struct vdm_blk_queue *bq, bool late)
+{
+	unsigned int sent;
+
+	vdm_blk_flush(bq, VDM_BLK_LATER);
+	sent = READ_ONCE(bq->untold) + READ_ONCE(bq->inflight);
+	if (late || bq->pace.here || vdm_blk_pace_tell(&bq->pace, sent))
+		vdm_blk_flush(bq, VDM_BLK_NOW);
+}
+
+static unsigned int vdm_blk_ask(struct vdm_blk_queue *bq)
+{
+	return bq->pace.here ? 1 :
+	       vdm_blk_pace_ask(&bq->pace, READ_ONCE(bq->untold),
+				READ_ONCE(bq->inflight));
 }
 
 /*
- * The guest goes on meanwhile.  So come back when it has had the time for some more,
- * rather than have it ring for each, and tell it of many together.  How long that is,
- * the time tells that a request takes.  To wait by spinning would serve each one at
- * once, and interrupt the guest for each.
+ * The guest goes on meanwhile.  So let it add several, without an exit for each, and tell
+ * it of many together.  To wait for each one by spinning would serve it at once, and take
+ * the processor that a guest may need to add the next.
  */
 static bool vdm_blk_serve_elsewhere(struct vdm_blk_queue *bq)
 {
 	u64 end = local_clock() + VDM_BLK_RUN_NS;
-	unsigned int n, found;
-	unsigned long us;
+	bool late = vdm_blk_serve_begin(bq);
+	unsigned int n;
 
-	for (;;) {
-		found = 0;
-		do {
-			if (!hrtimer_active(&bq->timer))
-				hrtimer_start(&bq->timer, VDM_BLK_UNTOLD_NS,
-					      HRTIMER_MODE_REL);
-			n = vdm_blk_serve_batch(bq, VDM_BLK_BATCH, false);
-			found += n;
-			vdm_blk_flush(bq, false);
-			vdm_blk_tell(bq, found);
-		} while (n == VDM_BLK_BATCH && local_clock() < end);
-		/* Nothing to do, or the vCPU's turn. */
-		if ((!found || bq->pace.here) && vdm_blk_enable_kicks(bq))
+	do {
+		n = vdm_blk_serve_batch(bq, VDM_BLK_BATCH, false);
+		vdm_blk_tell(bq, late);
+		if (n < VDM_BLK_BATCH &&
+		    vdm_blk_enable_kicks(bq, vdm_blk_ask(bq),
+					 vdm_blk_pace_away(&bq->pace)))
 			return false;
-		if (local_clock() >= end)
-			return true;
-		us = vdm_blk_pace_away(&bq->pace);
-		usleep_range(us, us + us / 4);
-	}
+		late = false;
+	} while (local_clock() < end);
+	return true;
 }
 
 /* The serve hook: see struct vbus_model. */
@@ -366,8 +444,8 @@ bool vdm_blk_serve(struct vbus_queue *q, bool nowait)
 	WRITE_ONCE(bq->serving, false);
 	/* Pairs with llist_add() in vdm_blk_end(). */
 	smp_mb();
-	if (!llist_empty(&bq->done) || READ_ONCE(bq->untold))
-		vdm_blk_flush(bq, true);
+	if (!llist_empty(&bq->done))
+		vdm_blk_flush(bq, VDM_BLK_MOST);
 	return more;
 }
 
@@ -409,6 +487,7 @@ int vdm_blk_queue_start(struct vdm_blk *blk, struct vbus_queue *q,
 		bq->reqs[i].bq = bq;
 		INIT_WORK(&bq->reqs[i].work, vdm_blk_req_work);
 	}
+	bq->slots = 1;
 	bq->q = q;
 	bq->blk = blk;
 	bq->mem = vbus_conn_mem(q->conn);
