@@ -42,7 +42,7 @@
  */
 #define VDM_BLK_AWAY_TIMES	4
 #define VDM_BLK_AWAY_MIN	4U
-#define VDM_BLK_AWAY_MAX	(5 * NSEC_PER_MSEC)
+#define VDM_BLK_AWAY_MAX	(10 * NSEC_PER_MSEC)
 
 /* Not rung for each one, even when he is only tried: that is what he is to save. */
 #define VDM_BLK_TRY_ASK		4U
@@ -56,7 +56,7 @@
 #define VDM_BLK_TELLS_MAX	256U
 
 /* Late once after it was told so often is no lesson: it may just not have run. */
-#define VDM_BLK_TELLS_FORGIVE	16U
+#define VDM_BLK_TELLS_FORGIVE	8U
 
 /* With so few at a time it may be the vCPU's turn. */
 #define VDM_BLK_HOLD_FEW	4U
