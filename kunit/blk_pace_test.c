@@ -231,7 +231,7 @@ static const struct {
 	{ 500 * US, 500 * US, false, VDM_BLK_HOLD_MAX, VDM_BLK_AWAY_MAX },
 	{ U64_MAX / 256, U64_MAX / 256, false, VDM_BLK_HOLD_MAX,
 	  VDM_BLK_AWAY_MAX },
-	{ U64_MAX / 256, 20000 * US, true, 0, VDM_BLK_AWAY_MAX },
+	{ U64_MAX / 256, 20000 * US, true, 0, VDM_BLK_TRY_AWAY_MAX },
 };
 
 static void pace_away(struct kunit *test)

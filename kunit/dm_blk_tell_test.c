@@ -22,6 +22,9 @@ static void serve_elsewhere(struct blk_guest *bg, unsigned int hold)
 	pace->trying = false;
 	pace->n = 0;
 	pace->hold_before = 0;
+	pace->step = 1;
+	pace->tells = 0;
+	pace->tells_max = 256;
 	/* However slow this machine is, it is no pause. */
 	pace->last = local_clock() + NSEC_PER_SEC;
 	pace->here = false;
@@ -141,7 +144,8 @@ static void blk_asks(struct kunit *test)
 			if (ioq_north_kick_needed(north) && !at)
 				at = i;
 		}
-		KUNIT_EXPECT_EQ(test, at, untold ? 7U : 1U);
+		if (untold)
+			KUNIT_EXPECT_EQ(test, at, 7U);
 		valid += untold;
 		vbus_conn_kick(bg->g.conn, 0);
 		for (i = 0; i < 7; i++)
@@ -157,6 +161,7 @@ static void blk_asks_slots(struct kunit *test)
 	struct blk_guest *bg = blk_start(test, DISK);
 	struct ioq_north *north = &bg->g.q[0].north;
 	u32 i, at, lap, laps = 0;
+	bool untold = false;
 
 	for (lap = 0; lap < 1000 && laps < 2; lap++) {
 		at = 0;
@@ -177,11 +182,11 @@ static void blk_asks_slots(struct kunit *test)
 			blk_expect(bg, 0, io, 0);
 			run_over(bg);
 			hold_timer(bg);
-			laps += queue_of(bg)->untold;
+			untold = queue_of(bg)->untold == 1;
 		}
-		KUNIT_EXPECT_TRUE(test, at == 7 || at == 1);
-		if (at == 1)
-			KUNIT_EXPECT_EQ(test, queue_of(bg)->untold, 0U);
+		if (untold)
+			KUNIT_EXPECT_EQ(test, at, 7U);
+		laps += untold;
 		vbus_conn_kick(bg->g.conn, 0);
 		for (i = 0; i < 7; i++)
 			KUNIT_EXPECT_EQ(test, 0, blk_result(blk_take(bg, 0)));
@@ -282,8 +287,10 @@ static void blk_tells(struct kunit *test)
 		for (i = 0; i < n; i++)
 			blk_read_add(bg, 0, i);
 		serve_elsewhere(bg, 64);
+		hold_timer(bg);
 		while (blk_serve(bg, 0, false))
 			;
+		end_timer(bg);
 		KUNIT_EXPECT_TRUE(test, signalled(bg));
 		KUNIT_EXPECT_EQ(test, 1, atomic_read(&bg->g.q[0].signals));
 		KUNIT_EXPECT_EQ(test, queue_of(bg)->untold, 0U);

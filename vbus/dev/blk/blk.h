@@ -210,10 +210,10 @@ struct vdm_blk_stats {
  * @last: when there was one last
  * @start: of the window
  * @cost: ns a request, last seen: elsewhere, here
- * @hold: the guest rings, and is told, when it has sent so many
+ * @hold: the guest rings, and is told, when it has sent so many; see vdm_blk_pace_ask()
  * @hold_before: the same before it was raised; 0: it was not, or was lowered since
  * @step: by how many it is raised
- * @tells: how often the guest was told, with as many
+ * @tells: how often the guest had sent as many
  * @tells_max: until it is raised
  */
 struct vdm_blk_pace {
@@ -249,7 +249,8 @@ struct vdm_blk_pace {
  * @inflight: slots that are
  * @untold: completions the guest can see, but was not told of
  * @armed: @timer runs, or its callback is about to
- * @late: it came to that: set by the timer, cleared by who serves
+ * @asked: the guest was asked to ring after several, and has not; under @lock
+ * @late: it should have: set by the timer, cleared by who serves
  * @serving: who serves will flush
  * @done: requests that have ended
  * @bounce_pages: of copies
@@ -276,6 +277,7 @@ struct vdm_blk_queue {
 	u32 inflight;
 	u32 untold;
 	bool armed;
+	bool asked;
 	bool late;
 	bool serving;
 	bool dead;

@@ -44,8 +44,12 @@
 #define VDM_BLK_AWAY_MIN	4U
 #define VDM_BLK_AWAY_MAX	(10 * NSEC_PER_MSEC)
 
-/* Not rung for each one, even when he is only tried: that is what he is to save. */
+/*
+ * Not rung for each one, even when he is only tried: that is what he is to save.  But the
+ * guest need not wait for longer than that can save.
+ */
 #define VDM_BLK_TRY_ASK		4U
+#define VDM_BLK_TRY_AWAY_MAX	(1 * NSEC_PER_MSEC)
 
 /*
  * What a guest can spare, at most; how often it is told until more is tried, at first and
@@ -170,9 +174,10 @@ u64 vdm_blk_pace_away(const struct vdm_blk_pace *pace)
 
 	if (pace->cost[0] && pace->cost[0] < gap)
 		gap = pace->cost[0];
+	if (pace->trying)
+		return min_t(u64, gap, VDM_BLK_TRY_AWAY_MAX);
 	gap = min_t(u64, gap, VDM_BLK_AWAY_MAX);
-	if (!pace->trying)
-		gap *= VDM_BLK_AWAY_TIMES * max(pace->hold, VDM_BLK_AWAY_MIN);
+	gap *= VDM_BLK_AWAY_TIMES * max(pace->hold, VDM_BLK_AWAY_MIN);
 	return min_t(u64, gap, VDM_BLK_AWAY_MAX);
 }
 
@@ -222,6 +227,9 @@ void vdm_blk_pace_late(struct vdm_blk_pace *pace)
 		pace->tells_max = VDM_BLK_TELLS;
 		if (pace->hold <= VDM_BLK_HOLD_FEW)
 			pace->rounds_max = VDM_BLK_ROUNDS;
+	} else {
+		/* Nor must it keep from trying more. */
+		pace->tells_max = max(pace->tells_max / 2, VDM_BLK_TELLS);
 	}
 	pace->hold_before = 0;
 	pace->step = 1;

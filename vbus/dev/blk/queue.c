@@ -16,7 +16,8 @@
  * Flushing is one thing, telling the guest another: who serves and is not the vCPU puts
  * the interrupt off as pace.c says, and has the guest ring after several chains only.  So
  * whenever the guest was not told of something, or would not ring for the next chain, a
- * timer runs, which tells it and asks for that ring.
+ * timer runs.  It has chains served that are there, or else tells of what has ended, and
+ * asks for a ring for the next one.
  */
 #include <linux/blkdev.h>
 #include <linux/hrtimer.h>
@@ -26,10 +27,7 @@
 #include <linux/slab.h>
 #include "blk.h"
 
-/*
- * A guest is told of what has ended after so long at most.  Far more than the time in
- * which requests come of which pace.c lets a guest spare some, but for slow storage.
- */
+/* While somebody serves the guest is told so often of what has ended. */
 #define VDM_BLK_UNTOLD_NS	(5 * NSEC_PER_MSEC)
 
 /* A vCPU thread is to go back to its guest; the rest of a long queue is for others. */
@@ -305,10 +303,15 @@ static bool vdm_blk_enable_kicks(struct vdm_blk_queue *bq, unsigned int ask,
 	spin_lock_irqsave(&bq->lock, flags);
 	empty = READ_ONCE(bq->dead) ||
 		ioq_south_enable_kicks_after(&bq->q->ring, slots);
-	if (empty && (ask > 1 || bq->untold))
-		vdm_blk_arm(bq, ns);
-	else if (empty && bq->armed)
-		vdm_blk_disarm(bq);
+	if (empty) {
+		/* From now on the timer is not for who serves, but for the guest. */
+		WRITE_ONCE(bq->serving, false);
+		bq->asked = ask > 1;
+		if (ask > 1 || bq->untold)
+			vdm_blk_arm(bq, ns);
+		else if (bq->armed)
+			vdm_blk_disarm(bq);
+	}
 	spin_unlock_irqrestore(&bq->lock, flags);
 	return empty;
 }
@@ -319,20 +322,21 @@ static enum hrtimer_restart vdm_blk_timer(struct hrtimer *timer)
 	struct vdm_blk_queue *bq = container_of(timer, struct vdm_blk_queue,
 						timer);
 	unsigned long flags;
-	bool serving, more, waits;
+	bool serving, more, late;
 
 	spin_lock_irqsave(&bq->lock, flags);
 	serving = READ_ONCE(bq->serving);
-	more = !serving && !READ_ONCE(bq->dead) &&
+	more = !serving && !READ_ONCE(bq->dead) && !READ_ONCE(bq->stopping) &&
 	       !ioq_south_enable_kicks(&bq->q->ring);
-	/* With something in flight it may wait for that. */
-	waits = !serving && bq->untold && !bq->inflight;
+	/* With something in flight it may wait for that, and if it rang it was in time. */
+	late = bq->asked && (more || (bq->untold && !bq->inflight));
+	bq->asked = false;
 	bq->armed = false;
 	if (serving || more)
 		vdm_blk_arm(bq, VDM_BLK_UNTOLD_NS);
 	spin_unlock_irqrestore(&bq->lock, flags);
 
-	if (more || waits)
+	if (late)
 		WRITE_ONCE(bq->late, true);
 	if (more)
 		/* He tells of all together. */
@@ -379,7 +383,8 @@ static bool vdm_blk_serve_begin(struct vdm_blk_queue *bq)
 	/* The disk may let us wait, and what has ended until then must not. */
 	spin_lock_irqsave(&bq->lock, flags);
 	if (!bq->armed)
-		vdm_blk_arm(bq, VDM_BLK_UNTOLD_NS);
+		vdm_blk_arm(bq, max_t(u64, VDM_BLK_UNTOLD_NS,
+				      vdm_blk_pace_away(&bq->pace)));
 	spin_unlock_irqrestore(&bq->lock, flags);
 	if (!READ_ONCE(bq->late))
 		return false;
@@ -389,13 +394,14 @@ static bool vdm_blk_serve_begin(struct vdm_blk_queue *bq)
 }
 
 /* Complete what has ended; does the guest have to be told? */
-static void vdm_blk_tell(struct vdm_blk_queue *bq, bool late)
+static void vdm_blk_tell(struct vdm_blk_queue *bq, unsigned int n, bool late)
 {
 	unsigned int sent;
 
 	vdm_blk_flush(bq, VDM_BLK_LATER);
 	sent = READ_ONCE(bq->untold) + READ_ONCE(bq->inflight);
-	if (late || bq->pace.here || vdm_blk_pace_tell(&bq->pace, sent))
+	if (late || bq->pace.here ||
+	    (n && vdm_blk_pace_tell(&bq->pace, sent)))
 		vdm_blk_flush(bq, VDM_BLK_NOW);
 }
 
@@ -419,7 +425,7 @@ static bool vdm_blk_serve_elsewhere(struct vdm_blk_queue *bq)
 
 	do {
 		n = vdm_blk_serve_batch(bq, VDM_BLK_BATCH, false);
-		vdm_blk_tell(bq, late);
+		vdm_blk_tell(bq, n, late);
 		if (n < VDM_BLK_BATCH &&
 		    vdm_blk_enable_kicks(bq, vdm_blk_ask(bq),
 					 vdm_blk_pace_away(&bq->pace)))
@@ -433,8 +439,12 @@ static bool vdm_blk_serve_elsewhere(struct vdm_blk_queue *bq)
 bool vdm_blk_serve(struct vbus_queue *q, bool nowait)
 {
 	struct vdm_blk_queue *bq = q->priv;
+	unsigned long flags;
 	bool more;
 
+	spin_lock_irqsave(&bq->lock, flags);
+	bq->asked = false;
+	spin_unlock_irqrestore(&bq->lock, flags);
 	/* The guest may go on: somebody else is called next. */
 	if (nowait && !bq->pace.here)
 		return true;
