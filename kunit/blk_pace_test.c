@@ -132,7 +132,7 @@ static void pace_tries(struct kunit *test)
 		KUNIT_EXPECT_GE(test, n, (u32)VDM_BLK_TRY);
 		KUNIT_EXPECT_LE(test, n, VDM_BLK_TRY + 2U);
 		KUNIT_EXPECT_TRUE(test, g.pace.here);
-		windows = min_t(u32, 2 * windows, VDM_BLK_ROUNDS_MAX);
+		windows = min_t(u32, 2 * windows, VDM_BLK_ROUNDS_HERE);
 	}
 }
 

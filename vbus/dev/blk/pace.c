@@ -27,11 +27,15 @@
 #include "blk.h"
 
 #define VDM_BLK_WINDOW		64
-#define VDM_BLK_TRY		16
+#define VDM_BLK_TRY		32
 #define VDM_BLK_TRY_MIN		4
-/* Windows until the other way is tried: first, and at most. */
+/*
+ * Windows until the other way is tried: first, and at most.  To try the vCPU costs an
+ * interrupt for each request; to do without somebody else costs it for far more.
+ */
 #define VDM_BLK_ROUNDS		1
 #define VDM_BLK_ROUNDS_MAX	256
+#define VDM_BLK_ROUNDS_HERE	32
 /* Without a request for so long it is a pause. */
 #define VDM_BLK_PAUSE		(50 * NSEC_PER_MSEC)
 
@@ -48,7 +52,7 @@
  * Not rung for each one, even when he is only tried: that is what he is to save.  But the
  * guest need not wait for longer than that can save.
  */
-#define VDM_BLK_TRY_ASK		4U
+#define VDM_BLK_TRY_ASK		8U
 #define VDM_BLK_TRY_AWAY_MAX	(1 * NSEC_PER_MSEC)
 
 /*
@@ -94,7 +98,8 @@ static void vdm_blk_pace_next(struct vdm_blk_pace *pace)
 	/* cost[1] is that of the vCPU. */
 	here = pace->cost[1] <= pace->cost[0] + pace->cost[0] / 4;
 	pace->rounds_max = here == pace->here ? VDM_BLK_ROUNDS :
-			   min(2 * pace->rounds_max, VDM_BLK_ROUNDS_MAX);
+			   min(2 * pace->rounds_max, here ?
+			       VDM_BLK_ROUNDS_HERE : VDM_BLK_ROUNDS_MAX);
 	pace->here = here;
 	pace->trying = false;
 	pace->rounds = 0;
