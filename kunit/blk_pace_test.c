@@ -335,7 +335,7 @@ static void pace_tells_less(struct kunit *test)
 }
 
 /*
- * Storage that ends @half of the requests while the guest adds none, then tells of them, and
+ * Storage that ends half of the requests while the guest adds none, then tells of them, and
  * so on: a guest of a constant depth rings for many at a time, and is not late for ever.
  */
 static void pace_flies(struct kunit *test)
