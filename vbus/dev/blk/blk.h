@@ -249,7 +249,7 @@ struct vdm_blk_pace {
  * @inflight: slots that are
  * @untold: completions the guest can see, but was not told of
  * @armed: @timer runs, or its callback is about to
- * @asked: the guest was asked to ring after several, and has not; under @lock
+ * @asked: the guest was asked to ring after several, and has not
  * @late: it should have: set by the timer, cleared by who serves
  * @serving: who serves will flush
  * @done: requests that have ended

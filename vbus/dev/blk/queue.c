@@ -27,7 +27,7 @@
 #include <linux/slab.h>
 #include "blk.h"
 
-/* While somebody serves the guest is told so often of what has ended. */
+/* While somebody serves for long, the guest is told so often of what has ended. */
 #define VDM_BLK_UNTOLD_NS	(5 * NSEC_PER_MSEC)
 
 /* A vCPU thread is to go back to its guest; the rest of a long queue is for others. */
@@ -306,7 +306,7 @@ static bool vdm_blk_enable_kicks(struct vdm_blk_queue *bq, unsigned int ask,
 	if (empty) {
 		/* From now on the timer is not for who serves, but for the guest. */
 		WRITE_ONCE(bq->serving, false);
-		bq->asked = ask > 1;
+		WRITE_ONCE(bq->asked, ask > 1);
 		if (ask > 1 || bq->untold)
 			vdm_blk_arm(bq, ns);
 		else if (bq->armed)
@@ -329,8 +329,8 @@ static enum hrtimer_restart vdm_blk_timer(struct hrtimer *timer)
 	more = !serving && !READ_ONCE(bq->dead) && !READ_ONCE(bq->stopping) &&
 	       !ioq_south_enable_kicks(&bq->q->ring);
 	/* With something in flight it may wait for that, and if it rang it was in time. */
-	late = bq->asked && (more || (bq->untold && !bq->inflight));
-	bq->asked = false;
+	late = READ_ONCE(bq->asked) && (more || (bq->untold && !bq->inflight));
+	WRITE_ONCE(bq->asked, false);
 	bq->armed = false;
 	if (serving || more)
 		vdm_blk_arm(bq, VDM_BLK_UNTOLD_NS);
@@ -439,12 +439,10 @@ static bool vdm_blk_serve_elsewhere(struct vdm_blk_queue *bq)
 bool vdm_blk_serve(struct vbus_queue *q, bool nowait)
 {
 	struct vdm_blk_queue *bq = q->priv;
-	unsigned long flags;
 	bool more;
 
-	spin_lock_irqsave(&bq->lock, flags);
-	bq->asked = false;
-	spin_unlock_irqrestore(&bq->lock, flags);
+	/* It was in time; a timer that has looked before blames it for once. */
+	WRITE_ONCE(bq->asked, false);
 	/* The guest may go on: somebody else is called next. */
 	if (nowait && !bq->pace.here)
 		return true;
