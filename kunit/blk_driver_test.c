@@ -411,7 +411,7 @@ static void test_plug(struct kunit *test)
 	}
 }
 
-/* The host wants to be rung for later, but somebody waits for a FLUSH, or for a FUA write. */
+/* The host wants a kick later, but somebody waits for a FLUSH, or for a FUA write. */
 static void test_urgent(struct kunit *test)
 {
 	static const struct {
@@ -453,6 +453,63 @@ static void test_urgent(struct kunit *test)
 	}
 }
 
+/* A host that has answered when the kick returns does not interrupt, and one that has not does. */
+static void test_answered(struct kunit *test)
+{
+	struct blk_card *card = card_start(test);
+	struct io *io;
+	u64 signals, polls;
+
+	signals = card_stat(card, VBUS_BLK_SIGNALS);
+	polls = card_stat(card, VBUS_BLK_POLLS);
+	KUNIT_EXPECT_EQ(test, 0, io_run(card, REQ_OP_WRITE, 8, 2, 2048));
+	KUNIT_EXPECT_EQ(test, card_stat(card, VBUS_BLK_SIGNALS), signals);
+	KUNIT_EXPECT_EQ(test, card_stat(card, VBUS_BLK_POLLS), polls + 1);
+
+	card->hold = true;
+	io = io_new(card, REQ_OP_READ, 8, 1, 512, 0);
+	submit_bio(io->bio);
+	KUNIT_ASSERT_TRUE(test, card_take(card, 0, &card->seen));
+	card_do(card, 0, &card->seen);
+	KUNIT_EXPECT_EQ(test, 0, io_wait(card, io));
+	KUNIT_EXPECT_EQ(test, card_stat(card, VBUS_BLK_SIGNALS), signals + 1);
+	io_free(io);
+}
+
+/* Who adds a request completes what is there, kick or not. */
+static void test_looks(struct kunit *test)
+{
+	struct blk_card *card = card_start(test);
+	struct ioq_south *south = &card->fake->south[0];
+	u64 signals = card_stat(card, VBUS_BLK_SIGNALS);
+	u32 kicks = card->fake->kicks[0];
+	struct io *io[2];
+	u32 i;
+
+	card->hold = true;
+	for (i = 0; i < 2; i++) {
+		ioq_south_enable_kicks_after(south, CARD_RING / 2);
+		io[i] = io_new(card, REQ_OP_WRITE, 64 * i, 1, 512, 0);
+		submit_bio(io[i]->bio);
+		KUNIT_ASSERT_TRUE(test, card_take(card, 0, &card->seen));
+		/* An answer without its interrupt. */
+		ioq_south_complete(south, card->seen.id, 0);
+		ioq_south_publish(south);
+		KUNIT_EXPECT_FALSE(test, io_ended(io[i]));
+		if (i)
+			KUNIT_EXPECT_TRUE(test, io_ended(io[0]));
+	}
+	KUNIT_EXPECT_EQ(test, card->fake->kicks[0], kicks);
+	KUNIT_EXPECT_EQ(test, card_stat(card, VBUS_BLK_SIGNALS), signals);
+	if (ioq_south_signal_needed(south))
+		card_signal(card, 0);
+	for (i = 0; i < 2; i++) {
+		KUNIT_EXPECT_EQ(test, 0, io_wait(card, io[i]));
+		io_free(io[i]);
+	}
+	KUNIT_EXPECT_EQ(test, card_stat(card, VBUS_BLK_SIGNALS), signals + 1);
+}
+
 static struct kunit_case blk_cases[] = {
 	KUNIT_CASE(test_probe),
 	KUNIT_CASE(test_probe_plain),
@@ -464,6 +521,8 @@ static struct kunit_case blk_cases[] = {
 	KUNIT_CASE(test_many),
 	KUNIT_CASE(test_plug),
 	KUNIT_CASE(test_urgent),
+	KUNIT_CASE(test_answered),
+	KUNIT_CASE(test_looks),
 	{}
 };
 

@@ -151,69 +151,35 @@ static int vbus_blk_add(struct vbus_blk_queue *q, struct request *rq,
 				      n, in_len, rq);
 }
 
+/* What has to be done when the lock was let go. */
+enum vbus_blk_then {
+	VBUS_BLK_NOTHING,
+	VBUS_BLK_LOOK,		/* there are answers */
+	VBUS_BLK_KICK,
+};
+
 /*
- * Publish what was added; the doorbell is rung without the lock.  A host that wants to be
- * rung for later, since more may follow, can't know that somebody waits for one request.
+ * Publish what was added.  A host that wants a kick later, since more may follow, can't
+ * know that somebody waits for one request.
  */
-static bool vbus_blk_publish(struct vbus_blk_queue *q)
+static enum vbus_blk_then vbus_blk_publish(struct vbus_blk_queue *q)
 {
+	struct ioq_north *ring = &q->vq->ring;
 	bool urgent = q->urgent;
 
 	lockdep_assert_held(&q->lock);
-	if (!ioq_north_publish(&q->vq->ring))
-		return false;
+	if (!ioq_north_publish(ring))
+		return VBUS_BLK_NOTHING;
 	q->urgent = false;
-	if (!ioq_north_kick_needed(&q->vq->ring) && !urgent)
-		return false;
-	q->stat[VBUS_BLK_KICKS]++;
-	return true;
-}
-
-static blk_status_t vbus_blk_queue_rq(struct blk_mq_hw_ctx *hctx,
-				      const struct blk_mq_queue_data *bd)
-{
-	struct ioq_seg segs[VBUS_BLK_MAX_SEGS + 2];
-	struct vbus_blk_queue *q = hctx->driver_data;
-	struct request *rq = bd->rq;
-	struct vbus_blk_pdu *pdu = blk_mq_rq_to_pdu(rq);
-	unsigned long flags;
-	bool kick = false;
-	int err = -EIO;
-	u32 n;
-
-	if (!vbus_blk_fill(rq, &pdu->cmd->req))
-		return BLK_STS_NOTSUPP;
-	n = vbus_blk_map(rq, segs);
-	if (!n)
-		return BLK_STS_RESOURCE;
-	blk_mq_start_request(rq);
-
-	spin_lock_irqsave(&q->lock, flags);
-	if (!q->dead)
-		err = vbus_blk_add(q, rq, segs, n);
-	if (!err && bd->last)
-		kick = vbus_blk_publish(q);
-	spin_unlock_irqrestore(&q->lock, flags);
-
-	if (kick)
-		vproxy_queue_doorbell(q->vq);
-	if (!err)
-		return BLK_STS_OK;
-	vbus_blk_unmap(rq);
-	return BLK_STS_IOERR;
-}
-
-static void vbus_blk_commit_rqs(struct blk_mq_hw_ctx *hctx)
-{
-	struct vbus_blk_queue *q = hctx->driver_data;
-	unsigned long flags;
-	bool kick;
-
-	spin_lock_irqsave(&q->lock, flags);
-	kick = vbus_blk_publish(q);
-	spin_unlock_irqrestore(&q->lock, flags);
-	if (kick)
-		vproxy_queue_doorbell(q->vq);
+	if (ioq_north_kick_needed(ring) || urgent) {
+		/* The answer may be there when the kick returns. */
+		if (!q->polled)
+			ioq_north_suppress_signals(ring);
+		q->stat[VBUS_BLK_KICKS]++;
+		return VBUS_BLK_KICK;
+	}
+	return !q->polled && ioq_north_pending(ring) ? VBUS_BLK_LOOK :
+						       VBUS_BLK_NOTHING;
 }
 
 /* What became of a request, by what the host says of it. */
@@ -296,27 +262,91 @@ static bool vbus_blk_complete_list(struct request *list,
 	return any;
 }
 
-/* From hard interrupt context, or with interrupts off. */
-void vbus_blk_signal(struct vproxy_queue *vq)
+/*
+ * Complete what is there, and ask for a signal for the next.  Any context, without the lock.
+ */
+static void vbus_blk_look(struct vbus_blk_queue *q, bool signalled)
 {
-	struct vbus_blk_queue *q = vq->priv;
 	DEFINE_IO_COMP_BATCH(iob);
-	bool first = true, more;
 	struct request *list;
 	unsigned long flags;
+	bool more;
 
 	do {
 		spin_lock_irqsave(&q->lock, flags);
-		q->stat[VBUS_BLK_SIGNALS] += first;
-		first = false;
 		list = vbus_blk_reap(q);
-		more = !ioq_north_enable_signals(&vq->ring, 1);
+		if (signalled)
+			q->stat[VBUS_BLK_SIGNALS]++;
+		else if (list)
+			q->stat[VBUS_BLK_POLLS]++;
+		signalled = false;
+		more = !ioq_north_enable_signals(&q->vq->ring, 1);
 		spin_unlock_irqrestore(&q->lock, flags);
 		vbus_blk_complete_list(list, &iob);
-		/* Bounded: what is sent meanwhile is ours, and we are here. */
+		/* Bounded: the slots of what was taken out are not free before the end. */
 	} while (more);
 	if (!rq_list_empty(iob.req_list))
 		iob.complete(&iob);
+}
+
+/* From hard interrupt context, or with interrupts off. */
+void vbus_blk_signal(struct vproxy_queue *vq)
+{
+	vbus_blk_look(vq->priv, true);
+}
+
+/* Without the lock: kick, and spare the host the interrupt for what is there already. */
+static void vbus_blk_then(struct vbus_blk_queue *q, enum vbus_blk_then then)
+{
+	if (then == VBUS_BLK_KICK)
+		vproxy_queue_doorbell(q->vq);
+	if (then != VBUS_BLK_NOTHING && !q->polled)
+		vbus_blk_look(q, false);
+}
+
+static blk_status_t vbus_blk_queue_rq(struct blk_mq_hw_ctx *hctx,
+				      const struct blk_mq_queue_data *bd)
+{
+	struct ioq_seg segs[VBUS_BLK_MAX_SEGS + 2];
+	struct vbus_blk_queue *q = hctx->driver_data;
+	struct request *rq = bd->rq;
+	struct vbus_blk_pdu *pdu = blk_mq_rq_to_pdu(rq);
+	enum vbus_blk_then then = VBUS_BLK_NOTHING;
+	unsigned long flags;
+	int err = -EIO;
+	u32 n;
+
+	if (!vbus_blk_fill(rq, &pdu->cmd->req))
+		return BLK_STS_NOTSUPP;
+	n = vbus_blk_map(rq, segs);
+	if (!n)
+		return BLK_STS_RESOURCE;
+	blk_mq_start_request(rq);
+
+	spin_lock_irqsave(&q->lock, flags);
+	if (!q->dead)
+		err = vbus_blk_add(q, rq, segs, n);
+	if (!err && bd->last)
+		then = vbus_blk_publish(q);
+	spin_unlock_irqrestore(&q->lock, flags);
+
+	vbus_blk_then(q, then);
+	if (!err)
+		return BLK_STS_OK;
+	vbus_blk_unmap(rq);
+	return BLK_STS_IOERR;
+}
+
+static void vbus_blk_commit_rqs(struct blk_mq_hw_ctx *hctx)
+{
+	struct vbus_blk_queue *q = hctx->driver_data;
+	enum vbus_blk_then then;
+	unsigned long flags;
+
+	spin_lock_irqsave(&q->lock, flags);
+	then = vbus_blk_publish(q);
+	spin_unlock_irqrestore(&q->lock, flags);
+	vbus_blk_then(q, then);
 }
 
 static int vbus_blk_poll(struct blk_mq_hw_ctx *hctx, struct io_comp_batch *iob)

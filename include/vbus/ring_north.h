@@ -485,6 +485,18 @@ static __always_inline void *ioq_north_get(struct ioq_north *q, u32 *len)
 }
 
 /**
+ * ioq_north_suppress_signals() - ask for no signal
+ * @q: the ring
+ *
+ * For who will look at the ring soon in any case.  Until then a signal may still come.
+ */
+static __always_inline void ioq_north_suppress_signals(struct ioq_north *q)
+{
+	/* As far ahead as there is. */
+	WRITE_ONCE(q->ev->signal_event, cpu_to_le32(q->tail + (1U << 31)));
+}
+
+/**
  * ioq_north_enable_signals() - ask for a signal
  * @q: the ring
  * @after: signal when this many more chains are complete, 1 for the next
