@@ -1,70 +1,74 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Host model "blk": when the guest is told of what has ended, and when it is to ring.
+ * Host model "blk": when the guest is signalled of what has ended, and when it is to kick.
  */
 #include <linux/sched/clock.h>
 #include "../vbus/dev/blk/blk.h"
 #include "blk_guest.h"
+
+/* What no request may wait for longer, whatever the model calls it. */
+#define BOUND	(100 * NSEC_PER_USEC)
 
 static struct vdm_blk_queue *queue_of(struct blk_guest *bg)
 {
 	return vbus_conn_queue(bg->g.conn, 0)->priv;
 }
 
-/*
- * As if somebody else had been faster, and the guest could spare @hold requests, of which
- * each takes so long that the longest time is waited for them.
- */
-static void serve_elsewhere(struct blk_guest *bg, unsigned int hold)
+/* As if a worker had been faster, and the guest filled batches of @batch requests. */
+static void worker_serves(struct blk_guest *bg, unsigned int batch)
 {
-	struct vdm_blk_pace *pace = &queue_of(bg)->pace;
+	struct vdm_blk_place *place = &queue_of(bg)->place;
+	struct vdm_blk_mod *mod = &queue_of(bg)->mod;
 
-	pace->trying = false;
-	pace->n = 0;
-	pace->hold_before = 0;
-	pace->step = 1;
-	pace->tells = 0;
-	pace->tells_max = 256;
+	place->trying = false;
+	place->n = 0;
 	/* However slow this machine is, it is no pause. */
-	pace->last = local_clock() + NSEC_PER_SEC;
-	pace->here = false;
-	pace->cost[0] = NSEC_PER_SEC;
-	pace->cost[1] = NSEC_PER_SEC;
-	pace->hold = hold;
-	queue_of(bg)->late = false;
+	place->last = local_clock() + NSEC_PER_SEC;
+	place->who = VDM_BLK_WORKER;
+	place->cost[VDM_BLK_WORKER] = NSEC_PER_SEC;
+	place->cost[VDM_BLK_INLINE] = NSEC_PER_SEC;
+	mod->before = 0;
+	mod->step = 1;
+	mod->fills = 0;
+	mod->fills_max = 256;
+	mod->batch = batch;
+	queue_of(bg)->starved = false;
 }
 
-/* No timer comes while the case looks. */
-static void hold_timer(struct blk_guest *bg)
+static enum hrtimer_restart (*model_timer)(struct hrtimer *timer);
+
+static enum hrtimer_restart no_timer(struct hrtimer *timer)
+{
+	return HRTIMER_NORESTART;
+}
+
+/* From here on the queue's timer comes when the case says so. */
+static void take_timer(struct blk_guest *bg)
 {
 	struct vdm_blk_queue *bq = queue_of(bg);
 
 	hrtimer_cancel(&bq->timer);
-	spin_lock_irq(&bq->lock);
-	bq->armed = true;
-	hrtimer_start(&bq->timer, 1000 * NSEC_PER_SEC, HRTIMER_MODE_REL);
-	spin_unlock_irq(&bq->lock);
+	model_timer = bq->timer.function;
+	bq->timer.function = no_timer;
 }
 
-/* Now it comes. */
-static void end_timer(struct blk_guest *bg)
+/* It comes, and all that it was started for is due. */
+static void run_timer(struct blk_guest *bg)
 {
 	struct vdm_blk_queue *bq = queue_of(bg);
+	unsigned long flags;
 
-	hrtimer_cancel(&bq->timer);
-	spin_lock_irq(&bq->lock);
-	bq->armed = true;
-	hrtimer_start(&bq->timer, 0, HRTIMER_MODE_REL);
-	spin_unlock_irq(&bq->lock);
-	/* Until its callback has returned, too. */
-	while (hrtimer_active(&bq->timer))
-		msleep(20);
+	local_irq_save(flags);
+	bq->since = 0;
+	bq->deadline = 0;
+	model_timer(&bq->timer);
+	local_irq_restore(flags);
 }
 
-/* What was rung for has been answered: now its run is over, too. */
+/* What was kicked for has been answered: now its run is over, too. */
 static void run_over(struct blk_guest *bg)
 {
-	while (READ_ONCE(queue_of(bg)->serving))
+	while (READ_ONCE(queue_of(bg)->server))
 		msleep(20);
 }
 
@@ -77,7 +81,7 @@ static bool signalled(struct blk_guest *bg)
 	return i < 500;
 }
 
-/* It signals when it was asked to, and ends in an interrupt get their signal too. */
+/* It signals when it was asked to, and what ends in an interrupt gets its signal too. */
 static void blk_signals(struct kunit *test)
 {
 	struct blk_guest *bg = blk_start(test, DISK);
@@ -114,40 +118,35 @@ static struct blk_io *read_new(struct blk_guest *bg, bool indirect)
 	return io;
 }
 
-/*
- * One request, of which the guest is not told, as it could spare eight.  Return: false if it
- * was, since the timer was faster than we are.
- */
-static bool one_untold(struct blk_guest *bg, bool indirect)
+/* One request without a signal, as the guest fills batches of eight. */
+static void one_unsignalled(struct blk_guest *bg, bool indirect)
 {
-	struct vdm_blk_queue *bq = queue_of(bg);
 	struct blk_io *io;
 
-	serve_elsewhere(bg, 8);
+	worker_serves(bg, 8);
 	io = read_new(bg, indirect);
 	conn_guest_kick(&bg->g, 0);
 	blk_expect(bg, 0, io, 0);
 	run_over(bg);
-	hold_timer(bg);
-	bq->pace.last = local_clock() + NSEC_PER_SEC;
-	return bq->untold == 1;
+	KUNIT_ASSERT_EQ(bg->g.test, queue_of(bg)->unsignalled, 1U);
 }
 
 /*
- * The guest is to ring when it has added as many as it can spare, not before, be they chains
- * of one slot or of three.
+ * The guest is to kick when it has filled its batch, not before, be the chains of one slot or
+ * of three.
  */
-static void blk_asks(struct kunit *test)
+static void blk_kick_after(struct kunit *test)
 {
 	struct blk_guest *bg = blk_start(test, DISK);
 	struct ioq_north *north = &bg->g.q[0].north;
-	u32 i, at, tries, valid = 0;
+	u32 i, n, at;
 
-	for (tries = 0; tries < 1000 && valid < 4; tries++) {
-		bool indirect = valid % 2;
-		bool untold = one_untold(bg, indirect);
+	take_timer(bg);
+	for (n = 0; n < 4; n++) {
+		bool indirect = n % 2;
 
-		/* What was published before was rung for. */
+		one_unsignalled(bg, indirect);
+		/* What was published before was kicked for. */
 		ioq_north_kick_needed(north);
 		for (i = 1, at = 0; i <= 7; i++) {
 			read_new(bg, indirect);
@@ -155,57 +154,137 @@ static void blk_asks(struct kunit *test)
 			if (ioq_north_kick_needed(north) && !at)
 				at = i;
 		}
-		if (untold)
-			KUNIT_EXPECT_EQ(test, at, 7U);
-		valid += untold;
+		KUNIT_EXPECT_EQ(test, at, 7U);
 		vbus_conn_kick(bg->g.conn, 0);
 		for (i = 0; i < 7; i++)
 			KUNIT_EXPECT_EQ(test, 0, blk_result(blk_take(bg, 0)));
 		run_over(bg);
 	}
-	KUNIT_EXPECT_EQ(test, valid, 4U);
 }
 
-/* It has fewer than that, and waits: they are served, it is told, and soon asked for less. */
-static void blk_late(struct kunit *test)
+/*
+ * It has fewer than that, and waits: they are served, it is signalled, and the next batch is
+ * smaller.
+ */
+static void blk_starves(struct kunit *test)
 {
 	struct blk_guest *bg = blk_start(test, DISK);
 	struct conn_guest_queue *q = &bg->g.q[0];
 	struct vdm_blk_queue *bq = queue_of(bg);
-	u32 i, tries, valid = 0;
+	u32 i, n;
 
-	for (tries = 0; tries < 1000 && valid < 4; tries++) {
-		if (!one_untold(bg, true))
-			continue;
-		valid++;
+	take_timer(bg);
+	for (n = 0; n < 4; n++) {
+		one_unsignalled(bg, true);
 		atomic_set(&q->signals, 0);
 		ioq_north_enable_signals(&q->north, 2);
 		blk_read_add(bg, 0, 1);
 		blk_read_add(bg, 0, 2);
 		ioq_north_publish(&q->north);
 		KUNIT_EXPECT_FALSE(test, ioq_north_kick_needed(&q->north));
-		end_timer(bg);
+		run_timer(bg);
 		for (i = 0; i < 2; i++)
 			KUNIT_EXPECT_EQ(test, 0, blk_result(blk_take(bg, 0)));
 		run_over(bg);
 		KUNIT_EXPECT_EQ(test, 1, atomic_read(&q->signals));
-		KUNIT_EXPECT_FALSE(test, bq->pace.here);
-		KUNIT_EXPECT_EQ(test, bq->pace.hold, 6U);
-		/* It has nothing more to send, which is no lesson, and then rings for it. */
-		end_timer(bg);
-		KUNIT_EXPECT_FALSE(test, READ_ONCE(bq->late));
-		KUNIT_EXPECT_FALSE(test, READ_ONCE(bq->armed));
+		KUNIT_EXPECT_EQ(test, bq->place.who, VDM_BLK_WORKER);
+		KUNIT_EXPECT_EQ(test, bq->mod.batch, 6U);
+		/* It has nothing more to send, which is no lesson, and then kicks for it. */
+		run_timer(bg);
+		KUNIT_EXPECT_FALSE(test, READ_ONCE(bq->starved));
+		KUNIT_EXPECT_FALSE(test, READ_ONCE(bq->batching));
 		blk_read_add(bg, 0, 3);
 		ioq_north_publish(&q->north);
 		KUNIT_EXPECT_TRUE(test, ioq_north_kick_needed(&q->north));
 		vbus_conn_kick(bg->g.conn, 0);
 		KUNIT_EXPECT_EQ(test, 0, blk_result(blk_take(bg, 0)));
 		run_over(bg);
+		run_timer(bg);
 	}
-	KUNIT_EXPECT_EQ(test, valid, 4U);
 }
 
-/* What ends in interrupts while a timer runs: told of when it was most of it. */
+/* A guest that looks for answers itself does not wait for a signal: no lesson. */
+static void blk_looks(struct kunit *test)
+{
+	struct blk_guest *bg = blk_start(test, DISK);
+	struct conn_guest_queue *q = &bg->g.q[0];
+
+	take_timer(bg);
+	one_unsignalled(bg, true);
+	atomic_set(&q->signals, 0);
+	KUNIT_EXPECT_TRUE(test, ioq_north_enable_signals(&q->north, 1));
+	run_timer(bg);
+	KUNIT_EXPECT_EQ(test, 0, atomic_read(&q->signals));
+	KUNIT_EXPECT_EQ(test, queue_of(bg)->unsignalled, 0U);
+	KUNIT_EXPECT_FALSE(test, READ_ONCE(queue_of(bg)->starved));
+}
+
+static void expect_timer(struct blk_guest *bg, u64 now, const char *what)
+{
+	struct vdm_blk_queue *bq = queue_of(bg);
+
+	spin_lock_irq(&bq->lock);
+	KUNIT_EXPECT_TRUE_MSG(bg->g.test, bq->armed, "%s", what);
+	KUNIT_EXPECT_LE_MSG(bg->g.test, bq->timer_at, now + BOUND, "%s", what);
+	KUNIT_EXPECT_LE_MSG(bg->g.test,
+			    ktime_to_ns(hrtimer_get_expires(&bq->timer)),
+			    (s64)(now + BOUND), "%s", what);
+	spin_unlock_irq(&bq->lock);
+}
+
+/* No request waits for moderation longer than the bound, for its kick and its signal together. */
+static void blk_bound(struct kunit *test)
+{
+	struct blk_guest *bg = blk_start(test, DISK);
+	struct vdm_blk_queue *bq = queue_of(bg);
+	u64 waited;
+	u32 i;
+
+	take_timer(bg);
+	/* It has ended, and the guest is to kick for 63 more. */
+	worker_serves(bg, 64);
+	blk_read_add(bg, 0, 0);
+	conn_guest_kick(&bg->g, 0);
+	KUNIT_EXPECT_EQ(test, 0, blk_result(blk_take(bg, 0)));
+	run_over(bg);
+	KUNIT_EXPECT_EQ(test, bq->unsignalled, 1U);
+	KUNIT_EXPECT_TRUE(test, bq->batching);
+	expect_timer(bg, ktime_get_ns(), "kicks put off");
+
+	/* One that the timer finds may have waited since, and waits for so much less now. */
+	run_timer(bg);
+	bg->disk->hold = true;
+	for (i = 1; i < 9; i++)
+		blk_read_add(bg, 0, i);
+	conn_guest_kick(&bg->g, 0);
+	KUNIT_ASSERT_TRUE(test, fake_disk_holds(bg->disk, 8));
+	run_over(bg);
+	KUNIT_EXPECT_TRUE(test, bq->batching);
+	waited = bq->timer_at - bq->since;
+	KUNIT_EXPECT_GT(test, waited, 0ULL);
+	blk_read_add(bg, 0, 9);
+	ioq_north_publish(&bg->g.q[0].north);
+	run_timer(bg);
+	KUNIT_ASSERT_TRUE(test, fake_disk_holds(bg->disk, 9));
+	run_over(bg);
+	fake_disk_let_last(bg->disk);
+	irq_work_sync(&bq->work);
+	KUNIT_EXPECT_EQ(test, bq->unsignalled, 1U);
+	KUNIT_EXPECT_LE(test, bq->deadline, ktime_get_ns() + BOUND - waited);
+
+	/* What ends in an interrupt, with more in flight. */
+	run_timer(bg);
+	fake_disk_let_last(bg->disk);
+	irq_work_sync(&bq->work);
+	KUNIT_EXPECT_EQ(test, bq->unsignalled, 1U);
+	expect_timer(bg, ktime_get_ns(), "ended in an interrupt");
+	bg->disk->hold = false;
+	fake_disk_let_all(bg->disk);
+	for (i = 1; i < 10; i++)
+		KUNIT_EXPECT_EQ(test, 0, blk_result(blk_take(bg, 0)));
+}
+
+/* What ends in interrupts is signalled when it was most of what is in flight. */
 static void blk_most(struct kunit *test)
 {
 	struct blk_guest *bg = blk_start(test, DISK);
@@ -213,27 +292,25 @@ static void blk_most(struct kunit *test)
 	struct vdm_blk_queue *bq = queue_of(bg);
 	u32 i;
 
+	take_timer(bg);
 	bg->disk->hold = true;
 	for (i = 0; i < 5; i++)
 		blk_read_add(bg, 0, i);
 	conn_guest_kick(&bg->g, 0);
 	KUNIT_ASSERT_TRUE(test, fake_disk_holds(bg->disk, 5));
 	run_over(bg);
-	/* Or when the time is over; the guest waits for the others, and is not late. */
-	hold_timer(bg);
-	bq->late = false;
+	/* Or when its time is over; the guest waits for the others, and is not starved. */
 	KUNIT_EXPECT_TRUE(test, ioq_north_enable_signals(&q->north, 1));
 	fake_disk_let_last(bg->disk);
 	KUNIT_EXPECT_EQ(test, 0, blk_result(blk_take(bg, 0)));
 	irq_work_sync(&bq->work);
 	KUNIT_EXPECT_EQ(test, 0, atomic_read(&q->signals));
-	end_timer(bg);
+	run_timer(bg);
 	KUNIT_EXPECT_EQ(test, 1, atomic_read(&q->signals));
-	KUNIT_EXPECT_FALSE(test, bq->late);
+	KUNIT_EXPECT_FALSE(test, bq->starved);
 
 	atomic_set(&q->signals, 0);
 	KUNIT_EXPECT_TRUE(test, ioq_north_enable_signals(&q->north, 1));
-	hold_timer(bg);
 	for (i = 0; i < 2; i++) {
 		KUNIT_EXPECT_EQ(test, 0, atomic_read(&q->signals));
 		fake_disk_let_last(bg->disk);
@@ -246,32 +323,32 @@ static void blk_most(struct kunit *test)
 		KUNIT_EXPECT_EQ(test, 0, blk_result(blk_take(bg, 0)));
 }
 
-/* What has ended and was not told of is, when the guest has nothing to add. */
-static void blk_tells(struct kunit *test)
+/* What has ended without a signal has one, when the guest has nothing to add. */
+static void blk_catches_up(struct kunit *test)
 {
 	struct blk_guest *bg = blk_start(test, DISK);
 	u32 i, n;
 
+	take_timer(bg);
 	for (n = 1; n <= 65; n += 16) {
 		atomic_set(&bg->g.q[0].signals, 0);
 		ioq_north_enable_signals(&bg->g.q[0].north, n);
 		for (i = 0; i < n; i++)
 			blk_read_add(bg, 0, i);
-		serve_elsewhere(bg, 64);
-		hold_timer(bg);
+		worker_serves(bg, 64);
 		while (blk_serve(bg, 0, false))
 			;
-		end_timer(bg);
+		run_timer(bg);
 		KUNIT_EXPECT_TRUE(test, signalled(bg));
 		KUNIT_EXPECT_EQ(test, 1, atomic_read(&bg->g.q[0].signals));
-		KUNIT_EXPECT_EQ(test, queue_of(bg)->untold, 0U);
+		KUNIT_EXPECT_EQ(test, queue_of(bg)->unsignalled, 0U);
 		for (i = 0; i < n; i++)
 			KUNIT_EXPECT_EQ(test, 0, blk_result(blk_take(bg, 0)));
 	}
 }
 
-/* Nor is it forgotten while who serves waits for the disk. */
-static void blk_tells_in_time(struct kunit *test)
+/* Nor does it wait with a worker that waits for the disk. */
+static void blk_waits(struct kunit *test)
 {
 	struct blk_guest *bg = blk_create(test, DISK);
 	u32 i;
@@ -293,21 +370,20 @@ static void blk_tells_in_time(struct kunit *test)
 	}
 	blk_read_add(bg, 0, 3);
 	bg->disk->block = true;
-	serve_elsewhere(bg, 64);
+	worker_serves(bg, 64);
 	conn_guest_kick(&bg->g, 0);
 	KUNIT_EXPECT_TRUE(test, signalled(bg));
 	for (i = 0; i < 3; i++)
 		KUNIT_EXPECT_EQ(test, VBUS_BLK_S_RANGE,
 				blk_result(blk_take(bg, 0)));
 	KUNIT_EXPECT_FALSE(test, ioq_north_pending(&bg->g.q[0].north));
-	/* And so on, while it waits. */
-	KUNIT_EXPECT_TRUE(test, READ_ONCE(queue_of(bg)->armed));
+	KUNIT_EXPECT_PTR_NE(test, READ_ONCE(queue_of(bg)->server), NULL);
 	WRITE_ONCE(bg->disk->block, false);
 	wake_up(&bg->disk->wait);
 	KUNIT_EXPECT_EQ(test, 0, blk_result(blk_take(bg, 0)));
 }
 
-/* Who waits for a FLUSH or a FUA write is told, whatever others can spare. */
+/* Who waits for a FLUSH or a FUA write is signalled at once. */
 static const struct {
 	const char *name;
 	struct blk_ask ask;
@@ -320,13 +396,14 @@ static const struct {
 	{ "flush", { .op = VBUS_BLK_OP_FLUSH }, 1 },
 };
 
-static void blk_tells_of_flush(struct kunit *test)
+static void blk_flushes(struct kunit *test)
 {
 	struct blk_guest *bg = blk_start(test, DISK);
 	struct conn_guest_queue *q = &bg->g.q[0];
 	struct blk_io *io;
 	u32 i, j;
 
+	take_timer(bg);
 	for (i = 0; i < ARRAY_SIZE(alone); i++) {
 		bool data = alone[i].ask.op != VBUS_BLK_OP_FLUSH;
 		struct ioq_seg seg = blk_seg(bg, 0, 4096, alone[i].ask.op ==
@@ -337,11 +414,10 @@ static void blk_tells_of_flush(struct kunit *test)
 			blk_read_add(bg, 0, j);
 		io = blk_new(bg, &alone[i].ask, &seg, data);
 		KUNIT_ASSERT_EQ(test, 0, blk_add(bg, 0, io, true));
-		serve_elsewhere(bg, 64);
+		worker_serves(bg, 64);
 		conn_guest_kick(&bg->g, 0);
 		KUNIT_ASSERT_TRUE(test, fake_disk_holds(bg->disk, 10));
 		run_over(bg);
-		hold_timer(bg);
 		atomic_set(&q->signals, 0);
 		ioq_north_enable_signals(&q->north, 1);
 		fake_disk_let_last(bg->disk);
@@ -358,22 +434,24 @@ static void blk_tells_of_flush(struct kunit *test)
 
 static struct kunit_case blk_cases[] = {
 	KUNIT_CASE(blk_signals),
-	KUNIT_CASE(blk_asks),
-	KUNIT_CASE(blk_late),
+	KUNIT_CASE(blk_kick_after),
+	KUNIT_CASE(blk_starves),
+	KUNIT_CASE(blk_looks),
+	KUNIT_CASE(blk_bound),
 	KUNIT_CASE(blk_most),
-	KUNIT_CASE(blk_tells),
-	KUNIT_CASE(blk_tells_in_time),
-	KUNIT_CASE(blk_tells_of_flush),
+	KUNIT_CASE(blk_catches_up),
+	KUNIT_CASE(blk_waits),
+	KUNIT_CASE(blk_flushes),
 	{ }
 };
 
 static struct kunit_suite blk_suite = {
-	.name = "dm_blk_tell",
+	.name = "dm_blk_signal",
 	.exit = blk_exit,
 	.test_cases = blk_cases,
 };
 
 kunit_test_suite(blk_suite);
 
-MODULE_DESCRIPTION("vbus test: host block model, when the guest is told");
+MODULE_DESCRIPTION("vbus test: host block model, moderation of kicks and signals");
 MODULE_LICENSE("GPL");

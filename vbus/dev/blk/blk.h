@@ -5,11 +5,12 @@
  * A request is one chain of a queue, and has the struct vdm_blk_req with the
  * chain's id from when the chain is taken until its completion is staged:
  *
- *	queue.c		takes the chain, owns the request's slot
+ *	queue.c		vdm_blk_take(): takes the chain, owns the request's slot
  *	request.c	copies and checks what the guest asks for, chooses ->execute,
  *			finds the guest's pages
  *	io_bdev.c, io_file.c	carry it out, by ->execute
- *	queue.c		vdm_blk_end(): collects what has ended, completes chains
+ *	queue.c		vdm_blk_end(): collects what has ended
+ *	serve.c		calls vdm_blk_take() for all there is, completes chains, signals
  *
  * Who may touch what:
  *	vdm_blk_queue.segs	whoever serves the queue: the core sees to it that
@@ -103,6 +104,7 @@ struct vdm_blk_queue;
  * @sector: first sector
  * @len: bytes of data; of DISCARD and WRITE_ZEROES, bytes they are about
  * @pos: bytes of @len that are done, for a file
+ * @waited: how long, at most, it was in the ring without a kick, in ns
  * @status_addr: where the guest wants the status
  * @execute: carries it out; see struct vdm_blk_ops
  * @nr_bv: entries of @bv
@@ -129,6 +131,7 @@ struct vdm_blk_req {
 	u64 sector;
 	u64 len;
 	u32 pos;
+	u32 waited;
 	u16 nr_bv;
 	u64 status_addr;
 	int (*execute)(struct vdm_blk_req *req, bool nowait);
@@ -200,36 +203,64 @@ struct vdm_blk_stats {
 	u64 v[VDM_BLK_NR_STATS];
 } ____cacheline_aligned_in_smp;
 
+/* Who serves a queue: see place.c. */
+enum vdm_blk_who {
+	VDM_BLK_WORKER,
+	VDM_BLK_INLINE,		/* the vCPU thread that kicked */
+	VDM_BLK_NR_WHO,
+};
+
 /**
- * struct vdm_blk_pace - who serves a queue, see pace.c
- * @here: the vCPU that rings
- * @trying: for one window, to see whether it is faster
- * @rounds: windows since the other way was tried
+ * struct vdm_blk_place - who serves a queue, see place.c
+ * @who: serves it now
+ * @trying: for one window, to see whether that is faster
+ * @rounds: windows since the other one was tried
  * @rounds_max: until it is tried again
  * @n: requests in this window
  * @last: when there was one last
  * @start: of the window
- * @cost: ns a request, last seen: elsewhere, here
- * @hold: the guest rings, and is told, when it has sent so many; see vdm_blk_pace_ask()
- * @hold_before: the same before it was raised; 0: it was not, or was lowered since
- * @step: by how many it is raised
- * @tells: how often the guest had sent as many
- * @tells_max: until it is raised
+ * @cost: ns a request, last seen
  */
-struct vdm_blk_pace {
-	bool here;
+struct vdm_blk_place {
+	enum vdm_blk_who who;
 	bool trying;
 	unsigned int rounds;
 	unsigned int rounds_max;
 	unsigned int n;
 	u64 last;
 	u64 start;
-	u64 cost[2];
-	unsigned int hold;
-	unsigned int hold_before;
+	u64 cost[VDM_BLK_NR_WHO];
+};
+
+/*
+ * No request waits longer than this for moderation, see moderation.c: ten times what a
+ * wake-up and two exits cost on current machines, and what fast storage takes for five
+ * requests.  Of this, VDM_BLK_MOD_KICK_NS at most until it is looked for without a kick.
+ */
+#define VDM_BLK_MOD_NS		(100 * NSEC_PER_USEC)
+#define VDM_BLK_MOD_KICK_NS	(VDM_BLK_MOD_NS / 2)
+
+/**
+ * struct vdm_blk_mod - moderation of a queue, see moderation.c
+ * @batch: requests after which the guest kicks, and is signalled
+ * @before: the same before it was raised; 0: it was not, or was lowered since
+ * @step: by how many it is raised
+ * @fills: how often the guest has filled a batch in time
+ * @fills_max: until it is raised
+ */
+struct vdm_blk_mod {
+	unsigned int batch;
+	unsigned int before;
 	unsigned int step;
-	unsigned int tells;
-	unsigned int tells_max;
+	unsigned int fills;
+	unsigned int fills_max;
+};
+
+/* When is the guest signalled of what has ended? */
+enum vdm_blk_when {
+	VDM_BLK_NOW,
+	VDM_BLK_LATER,	/* when it has waited for VDM_BLK_MOD_NS */
+	VDM_BLK_MOST,	/* the same, or if it is most of what is in flight */
 };
 
 /**
@@ -244,21 +275,26 @@ struct vdm_blk_pace {
  * @reqs: by the id of the chain
  * @segs: of the chain at hand; of who serves, as are the next two
  * @slots: of the ring, that the last chain took
- * @pace: who should serve, and how
- * @lock: the ring, which slots are busy, @inflight, @untold and @armed
+ * @place: who should serve
+ * @mod: how large batches are
+ * @lock: the ring, which slots are busy, and what follows up to @waited
  * @inflight: slots that are
- * @untold: completions the guest can see, but was not told of
+ * @unsignalled: completions the guest can see, but was not signalled of
+ * @deadline: when it has to be, in ns of CLOCK_MONOTONIC, as the next two
+ * @timer_at: when @timer comes
+ * @since: when the guest was last asked to kick
  * @armed: @timer runs, or its callback is about to
- * @asked: the guest was asked to ring after several, and has not
- * @late: it should have: set by the timer, cleared by who serves
- * @serving: who serves will flush
+ * @batching: the guest kicks for several chains only
+ * @waited: how long, at most, a chain taken now was there without a kick, in ns
+ * @starved: the guest has not filled a batch: set by the timer, cleared by the worker
+ * @dead: the guest broke the protocol
+ * @server: serves, and completes what ends in its context
  * @done: requests that have ended
  * @bounce_pages: of copies
- * @work: flushes what has ended in an interrupt
- * @timer: tells the guest, and has it ring, when who serves does not come to it
+ * @work: completes what has ended elsewhere
+ * @timer: ends moderation
  * @idle: woken when nothing is in flight and @stopping
  * @stopping: see vdm_blk_queues_stop()
- * @dead: the guest broke the protocol
  */
 struct vdm_blk_queue {
 	struct vbus_queue *q;
@@ -271,16 +307,21 @@ struct vdm_blk_queue {
 	struct vdm_blk_req *reqs;
 	struct ioq_seg segs[VDM_BLK_SEG_MAX];
 	u32 slots;
-	struct vdm_blk_pace pace;
+	struct vdm_blk_place place;
+	struct vdm_blk_mod mod;
 
 	spinlock_t lock ____cacheline_aligned_in_smp;	/* the ring */
 	u32 inflight;
-	u32 untold;
+	u32 unsignalled;
+	u64 deadline;
+	u64 timer_at;
+	u64 since;
 	bool armed;
-	bool asked;
-	bool late;
-	bool serving;
+	bool batching;
+	u32 waited;
+	bool starved;
 	bool dead;
+	struct task_struct *server;
 	struct llist_head done;
 	atomic_t bounce_pages;
 	struct irq_work work;
@@ -353,19 +394,31 @@ void vdm_blk_set_defaults(struct vdm_blk *blk, const char *name);
 int vdm_blk_queue_start(struct vdm_blk *blk, struct vbus_queue *q,
 			u64 features);
 void vdm_blk_queues_stop(struct vbus_conn *conn, u32 nr);
-bool vdm_blk_serve(struct vbus_queue *q, bool nowait);
+bool vdm_blk_take(struct vdm_blk_queue *bq, enum vdm_blk_who who);
+void vdm_blk_put(struct vdm_blk_queue *bq, struct vdm_blk_req *req);
 void vdm_blk_broken(struct vdm_blk_queue *bq, const char *why);
 void vdm_blk_end(struct vdm_blk_req *req, u8 status);
 void vdm_blk_defer(struct vdm_blk_req *req);
 
-/* pace.c */
-void vdm_blk_pace_init(struct vdm_blk_pace *pace);
-u64 vdm_blk_pace_away(const struct vdm_blk_pace *pace);
-unsigned int vdm_blk_pace_ask(const struct vdm_blk_pace *pace,
-			      unsigned int untold, unsigned int inflight);
-bool vdm_blk_pace_tell(struct vdm_blk_pace *pace, unsigned int sent);
-void vdm_blk_pace_late(struct vdm_blk_pace *pace);
-void vdm_blk_pace_count(struct vdm_blk_pace *pace, bool here, unsigned int n);
+/* serve.c */
+bool vdm_blk_serve(struct vbus_queue *q, bool nowait);
+bool vdm_blk_flush(struct vdm_blk_queue *bq, enum vdm_blk_when when);
+void vdm_blk_flush_work(struct irq_work *work);
+enum hrtimer_restart vdm_blk_timer(struct hrtimer *timer);
+
+/* place.c */
+void vdm_blk_place_init(struct vdm_blk_place *place);
+void vdm_blk_place_count(struct vdm_blk_place *place, enum vdm_blk_who who,
+			 unsigned int n);
+void vdm_blk_place_retry(struct vdm_blk_place *place);
+
+/* moderation.c */
+void vdm_blk_mod_init(struct vdm_blk_mod *mod);
+unsigned int vdm_blk_mod_kick_after(const struct vdm_blk_mod *mod,
+				    unsigned int unsignalled,
+				    unsigned int inflight);
+bool vdm_blk_mod_full(struct vdm_blk_mod *mod, unsigned int sent);
+bool vdm_blk_mod_short(struct vdm_blk_mod *mod);
 
 /* request.c */
 int vdm_blk_parse(struct vdm_blk_req *req, const struct ioq_chain *chain);
