@@ -8,15 +8,16 @@ BUILD ?= build
 # The newest kernel whose headers are installed: the running one often has none.
 KDIR ?= $(lastword $(shell ls -d /lib/modules/*/build 2>/dev/null | sort -V))
 
-# The one list of what has to be installed, as Debian names it: what the outer host
-# and the demo in it need, and the rest, which only the checks need.
-DEPS_DEMO := build-essential linux-headers-amd64 kmod python3 perl bison flex xz-utils \
+# The one list of what has to be installed, as Debian names it: what is needed to build
+# modules and programs, what the outer host and the demo in it need besides, and the rest,
+# which only the checks need.
+DEPS_BUILD := build-essential linux-headers-amd64 kmod liburcu-dev libseccomp-dev acpica-tools
+DEPS_DEMO := $(DEPS_BUILD) python3 perl bison flex xz-utils \
 	ninja-build pkg-config python3-venv libglib2.0-dev zlib1g-dev libcap-ng-dev libattr1-dev \
-	libaio-dev liburing-dev \
-	liburcu-dev libseccomp-dev acpica-tools busybox-static cpio \
+	libaio-dev liburing-dev busybox-static cpio \
 	iproute2 iputils-ping iperf3 ethtool pciutils socat procps util-linux
 DEPS := $(DEPS_DEMO) linux-source-6.1 bc libelf-dev libssl-dev sparse cppcheck \
-	libcmocka-dev git udev fio e2fsprogs xfsprogs gdisk
+	libcmocka-dev git udev fio e2fsprogs xfsprogs btrfs-progs gdisk dmsetup
 
 # Where "make install" puts things, for the kernel that KDIR belongs to.
 PREFIX ?= /usr/local
@@ -38,12 +39,12 @@ USER_DIRS := $(patsubst %/Makefile,%,$(wildcard userspace/Makefile tests/*/Makef
 export VBUS_BUILD := $(abspath $(BUILD))
 MAKEFLAGS += --no-print-directory
 
-all: modules user
+all: deps-build modules user-userspace
 
 modules: ## all modules, for KDIR
 	@+tests/lib/kbuild $(VBUS_BUILD)/$(MODULES) $(KDIR) $(if $(ARCH),ARCH=$(ARCH))
 
-user: $(addprefix user-,$(subst /,-,$(USER_DIRS))) ## all of userspace
+user: $(addprefix user-,$(subst /,-,$(USER_DIRS))) ## all of userspace, tests and benchmarks too
 
 define user_rule
 user-$(subst /,-,$(1)):
@@ -51,6 +52,10 @@ user-$(subst /,-,$(1)):
 .PHONY: user-$(subst /,-,$(1))
 endef
 $(foreach d,$(USER_DIRS),$(eval $(call user_rule,$(d))))
+
+# What these need is installed before they start, as "make deps" does.
+check check-style check-user check-kunit check-loop check-vm check-lab check-long \
+	coverage modules-uml uml-kernel vm-emulator bench-ring bench-boot bench-blk: deps
 
 check: ## every check there is; ends with the tally
 	@+tests/check style user kunit loop vm
@@ -148,23 +153,13 @@ install-user uninstall-user:
 	$(if $(DESTDIR),,ldconfig)
 
 deps: ## install what is needed (as root), or print how to
-deps-demo: ## the same for "make demo" alone
-deps-demo: DEPS := $(DEPS_DEMO)
+	@tests/lib/deps $(DEPS)
 
-deps deps-demo:
-	@missing=; for p in $(DEPS); do \
-		dpkg-query -W -f '$${Status}' $$p 2>/dev/null | grep -q 'ok installed' || \
-			missing="$$missing $$p"; \
-	done; \
-	if [ -z "$$missing" ]; then \
-		echo "everything needed is installed"; \
-	elif [ "$$(id -u)" = 0 ]; then \
-		export DEBIAN_FRONTEND=noninteractive; \
-		apt-get update -q && apt-get install -q -y --no-install-recommends $$missing; \
-	else \
-		echo "as root: apt-get install --no-install-recommends$$missing"; \
-		exit 1; \
-	fi
+deps-demo: ## the same for "make demo" alone
+	@tests/lib/deps $(DEPS_DEMO)
+
+deps-build:
+	@tests/lib/deps --check $(DEPS_BUILD)
 
 clean: ## remove everything built; the cached UML kernels stay
 	+$(foreach d,$(USER_DIRS),$(MAKE) -C $(d) BUILD=$(VBUS_BUILD) clean;) true
@@ -175,6 +170,6 @@ help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  \1\t\2/p' Makefile | expand -t 18
 
 .PHONY: install uninstall install-modules install-headers install-user \
-	uninstall-modules uninstall-headers uninstall-user deps-demo demo demo-shell
+	uninstall-modules uninstall-headers uninstall-user deps-build deps-demo demo demo-shell
 .PHONY: all modules user check check-style check-user check-kunit check-loop check-vm check-lab check-long \
 	coverage modules-uml uml-kernel vm-emulator bench-ring bench-boot bench-blk deps clean help
