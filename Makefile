@@ -116,7 +116,7 @@ bench-boot: ## power-on to a network card that answers: PCI, native, QEMU's virt
 bench-blk: ## disks in guests: vbus, virtio-blk, vhost-scsi; RUNS=5, JSON=FILE
 	@tests/vm/prepare
 	@tests/vm/disk-image
-	@tests/vm/run --no-build --mem 6G --timeout $$(($(or $(RUNS),5) * 240 + 600)) \
+	@tests/vm/run --no-build --mem 6G --timeout $$(($(or $(RUNS),5) * 400 + 600)) \
 		--env RUNS=$(or $(RUNS),5) $(if $(ATTACH),--env ATTACH=$(ATTACH)) bench/blk/blk.sh
 	@bench/blk/report.py $(VBUS_BUILD)/bench-blk.results $(if $(JSON),$(abspath $(JSON)))
 

@@ -9,6 +9,11 @@
 # is measured; runs are interleaved. What is counted besides: VM exits by KVM's counter,
 # interrupts of the disk by the guest's.
 #
+# Tests: reads and writes at a depth; sequential reads; and load that changes:
+#   burst      40 reads at a depth of 32, a pause of 20 ms, and so on
+#   beside     what one reader at depth 1 sees beside one at depth 32
+#   change     depth 1, 32 and 1 again, a third of the time each; what the last third sees
+#
 #   RUNS       runs of each test (5)       SECONDS_EACH  of a run (4)
 #   VCPUS      "1 2"                       PEERS         "vbus virtio-blk vhost-scsi"
 #   TESTS      names below                 ATTACH        how vbus guests reach their bus
@@ -16,7 +21,7 @@
 . "${0%/*}/../../tests/vm/lib.sh"
 
 : "${RUNS:=5}" "${SECONDS_EACH:=4}" "${VCPUS:=1 2}" "${PEERS:=vbus virtio-blk vhost-scsi}"
-: "${TESTS:=randread-1 randread-32 randwrite-1 randwrite-32 seqread}"
+: "${TESTS:=randread-1 randread-32 randwrite-1 randwrite-32 seqread burst beside change}"
 : "${RESULTS:=$VBUS_BUILD/bench-blk.results}"
 guest_disk_image || bail "no image"
 wwpn=naa.6001405f0f0f0f0f
@@ -93,12 +98,20 @@ kvm_exits()
 	cat /sys/kernel/debug/kvm/"$(guest_pid "$1")"-*/exits
 }
 
-# Options of fio for a test.
-options()
+# Jobs of fio for a test; the one called t is reported.
+jobs()
 {
+	local random="--rw=randread --bs=4k" t=$SECONDS_EACH third
+	third=$((SECONDS_EACH * 1000 / 3))ms
 	case $1 in
-	*-*)     echo "--rw=${1%-*} --bs=4k --iodepth=${1#*-}" ;;
-	seqread) echo "--rw=read --bs=128k --iodepth=8" ;;
+	*-*)     echo "--name=t --rw=${1%-*} --bs=4k --iodepth=${1#*-} --runtime=$t" ;;
+	seqread) echo "--name=t --rw=read --bs=128k --iodepth=8 --runtime=$t" ;;
+	burst)   echo "--name=t $random --iodepth=32 --thinktime=20ms --thinktime_blocks=40 --runtime=$t" ;;
+	beside)  echo "--name=deep $random --iodepth=32 --runtime=$t" \
+			"--name=t --new_group $random --iodepth=1 --runtime=$t" ;;
+	change)  echo "--name=first $random --iodepth=1 --runtime=$third" \
+			"--name=deep $random --iodepth=32 --startdelay=$third --runtime=$third" \
+			"--name=t --new_group $random --iodepth=1 --startdelay=$((2 * SECONDS_EACH * 1000 / 3))ms --runtime=$third" ;;
 	esac
 }
 
@@ -111,19 +124,28 @@ one()
 	out=$(guest "$guest" "count() { awk '/${irqs_of[$1]}/ { for (i = 2; i <= NF && \$i ~ /^[0-9]+\$/; i++) n += \$i }
 				END { print n + 0 }' /proc/interrupts; }
 		before=\$(count)
-		fio --name=t --filename=/dev/${node_of[$1]} --direct=1 --ioengine=io_uring $(options "$2") \\
-			--numjobs=$3 --group_reporting --time_based --runtime=$SECONDS_EACH --randrepeat=0 \\
-			--norandommap --output-format=json > /tmp/fio 2>&1 || { cat /tmp/fio; exit 1; }
-		awk -v irqs=\$((\$(count) - before)) '/\"(read|write)\" : / { part = \$1 }
-			/\"total_ios\"/ && !ios { v = \$3 + 0; if (v) ios = v }
-			/\"iops\" :/ && !iops { v = \$3 + 0; if (v) iops = v }
-			/\"clat_ns\"/ { clat = 1 }
-			/\"50.000000\"/ && clat && !p50 { p50 = \$3 / 1000 }
-			/\"99.000000\"/ && clat && !p99 { p99 = \$3 / 1000 }
-			END { print iops, p50, p99, ios, irqs }' /tmp/fio") || { echo "$out"; return 1; }
+		fio --filename=/dev/${node_of[$1]} --direct=1 --ioengine=io_uring --numjobs=$3 \\
+			--group_reporting --time_based --randrepeat=0 --norandommap \\
+			--percentile_list=50:99:99.9 --output-format=json $(jobs "$2") \\
+			> /tmp/fio 2>&1 || { cat /tmp/fio; exit 1; }
+		awk -v irqs=\$((\$(count) - before)) '
+			/\"jobname\"/ { job = \$3; gsub(/[\",]/, \"\", job); dir = \"\" }
+			/\"(read|write|trim|sync)\" : / { dir = \$1; clat = 0 }
+			dir !~ /read|write/ { next }
+			/\"total_ios\"/ { v = \$3 + 0; all += v; if (job == \"t\") ios += v; got = v }
+			/\"runtime\"/ { runtime = \$3 / 1000 }
+			job != \"t\" || !got { next }
+			/\"iops\" :/ { secs += runtime }
+			/\"[sc]?lat_ns\"/ { clat = /\"clat_ns\"/ }
+			!clat { next }
+			/\"max\"/ { if (\$3 / 1000 > max) max = \$3 / 1000 }
+			/\"50.000000\"/ { p50 += got * \$3 / 1000 }
+			/\"99.000000\"/ { if (\$3 / 1000 > p99) p99 = \$3 / 1000 }
+			/\"99.900000\"/ { if (\$3 / 1000 > p999) p999 = \$3 / 1000 }
+			END { print ios / secs, p50 / ios, p99, p999, max, all, irqs }' /tmp/fio") || { echo "$out"; return 1; }
 	after=$(kvm_exits "$guest")
 	echo "$1 $2 $3 $out $((after - before))" >> "$RESULTS"
-	echo "$1 $2 $3 $out $((after - before))" | awk 'NF != 9 || $4 <= 0 { bad = 1 }
+	echo "$1 $2 $3 $out $((after - before))" | awk 'NF != 11 || $4 <= 0 { bad = 1 }
 		{ print } END { exit bad }'
 }
 
