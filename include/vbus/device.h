@@ -30,12 +30,14 @@
 #define _VBUS_DEVICE_H
 
 #include <linux/configfs.h>
+#include <linux/gfp.h>
 #include <linux/mutex.h>
 #include <linux/spinlock.h>
 #include <linux/types.h>
 #include <vbus/memory.h>
 #include <vbus/ring.h>
 
+struct mem_cgroup;
 struct module;
 struct vbus_conn;
 struct vbus_device;
@@ -281,6 +283,33 @@ u64 vbus_conn_features(struct vbus_conn *conn);
 struct vbus_queue *vbus_conn_queue(struct vbus_conn *conn, u32 q);
 void vbus_conn_set_priv(struct vbus_conn *conn, void *priv);
 void *vbus_conn_priv(struct vbus_conn *conn);
+
+/*
+ * For memory that a guest or its VMM can make the host keep.  At the limit of the cgroup
+ * that pays, such an allocation fails: nothing in that cgroup is killed for it.
+ */
+#define VBUS_GFP_GUEST	(GFP_KERNEL_ACCOUNT | __GFP_RETRY_MAYFAIL)
+
+/**
+ * vbus_conn_memcg() - who pays for memory that the guest makes the host keep
+ * @conn: a connection between connect and disconnect
+ *
+ * It is the memory cgroup of the process that opened the bus, wherever the request comes
+ * from.  In connect, start and serve the core has made it the active one: there it is
+ * enough to allocate with __GFP_ACCOUNT (%VBUS_GFP_GUEST).  In a work item or another
+ * thread of its own a model says so itself::
+ *
+ *	old = set_active_memcg(vbus_conn_memcg(conn));
+ *	p = kmalloc(size, VBUS_GFP_GUEST);
+ *	set_active_memcg(old);
+ *
+ * Memory goes back to the cgroup that was charged, whoever frees it and when.
+ *
+ * Context: any.
+ * Return: the cgroup, valid until disconnect returns; NULL if there is none, or without
+ * CONFIG_MEMCG.
+ */
+struct mem_cgroup *vbus_conn_memcg(struct vbus_conn *conn);
 
 /**
  * vbus_conn_broken() - the guest broke the protocol, or the back end died

@@ -7,6 +7,7 @@
  */
 #include <linux/module.h>
 #include <linux/nospec.h>
+#include <linux/sched/mm.h>
 #include <linux/slab.h>
 #include "core.h"
 
@@ -263,16 +264,21 @@ int vbus_conn_set_attr(struct vbus_conn *conn, const struct vbus_dev_attr *attr,
 		       const union vbus_attr_value *value, int fault)
 {
 	vbus_attr_get_t get = vbus_attr_getter(attr->group);
+	struct mem_cgroup *old;
 	void *buf;
 	int ret;
 
-	if (attr->group == VBUS_GROUP_STATE)
-		return vbus_state_set(conn, attr, value, fault);
+	if (attr->group == VBUS_GROUP_STATE) {
+		old = set_active_memcg(conn->memcg);
+		ret = vbus_state_set(conn, attr, value, fault);
+		set_active_memcg(old);
+		return ret;
+	}
 	if (!get)
 		return -ENXIO;
 
 	/* Read-only, if it exists at all. */
-	buf = kzalloc(VBUS_ATTR_MAX, GFP_KERNEL);
+	buf = kzalloc(VBUS_ATTR_MAX, GFP_KERNEL_ACCOUNT);
 	if (!buf)
 		return -ENOMEM;
 	ret = get(conn, attr->attr, buf);

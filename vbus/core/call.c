@@ -8,6 +8,7 @@
  * answered is known by its number, so any number of rings is harmless.
  */
 #include <linux/module.h>
+#include <linux/sched/mm.h>
 #include <linux/slab.h>
 #include <linux/workqueue.h>
 #include "native_priv.h"
@@ -121,12 +122,15 @@ void vbus_callp_init(struct vbus_native *nv, u32 index)
 int vbus_callp_start(struct vbus_callp *cp)
 {
 	struct vbus_native *nv = cp->native;
+	struct mem_cgroup *old;
 	int ret;
 
 	lockdep_assert_held(&nv->lock);
 	BUILD_BUG_ON(sizeof(struct vbus_call) != 64);
 	BUILD_BUG_ON(sizeof(struct vbus_call_page) != VBUS_NATIVE_PAGE_SIZE);
-	cp->data = kmalloc(VBUS_CALL_DATA_SIZE, GFP_KERNEL_ACCOUNT);
+	old = set_active_memcg(nv->session->memcg);
+	cp->data = kmalloc(VBUS_CALL_DATA_SIZE, VBUS_GFP_GUEST);
+	set_active_memcg(old);
 	if (!cp->data)
 		return -ENOMEM;
 	ret = vbus_mem_map(nv->mem, cp->reg & ~(u64)VBUS_NATIVE_ENABLE,

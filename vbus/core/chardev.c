@@ -50,7 +50,7 @@ static int vbus_bus_open(struct inode *inode, struct file *file)
 		return -ENODEV;
 
 	ret = -ENOMEM;
-	vf = kzalloc(sizeof(*vf), GFP_KERNEL_ACCOUNT);
+	vf = kzalloc(sizeof(*vf), VBUS_GFP_GUEST);
 	if (!vf)
 		goto err_bus;
 	init_waitqueue_head(&vf->wait);

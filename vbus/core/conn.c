@@ -8,6 +8,7 @@
  */
 #include <linux/module.h>
 #include <linux/nospec.h>
+#include <linux/sched/mm.h>
 #include <linux/slab.h>
 #include "core.h"
 
@@ -69,7 +70,7 @@ static struct vbus_conn *vbus_conn_alloc(struct vbus_session *session,
 	struct vbus_conn *conn;
 	int ret = -ENOMEM;
 
-	conn = kzalloc(sizeof(*conn), GFP_KERNEL_ACCOUNT);
+	conn = kzalloc(sizeof(*conn), VBUS_GFP_GUEST);
 	if (!conn)
 		return ERR_PTR(-ENOMEM);
 
@@ -80,6 +81,7 @@ static struct vbus_conn *vbus_conn_alloc(struct vbus_session *session,
 	conn->slot = slot;
 	conn->dev = slot->dev;
 	conn->mem = session->mem;
+	conn->memcg = session->memcg;
 	conn->config_vector = VBUS_NO_VECTOR;
 
 	conn->dev->model->device_info(conn->dev, &conn->info);
@@ -119,6 +121,7 @@ err_free:
 struct vbus_conn *vbus_conn_open(struct vbus_session *session, u32 nr)
 {
 	struct vbus_bus *bus = session->bus;
+	struct mem_cgroup *old;
 	struct vbus_device *dev;
 	struct vbus_conn *conn;
 	struct vbus_slot *slot;
@@ -128,6 +131,7 @@ struct vbus_conn *vbus_conn_open(struct vbus_session *session, u32 nr)
 		return ERR_PTR(-ENOENT);
 	nr = array_index_nospec(nr, VBUS_MAX_SLOTS);
 
+	old = set_active_memcg(session->memcg);
 	mutex_lock(&bus->lock);
 	slot = bus->slots[nr];
 	if (!slot || !slot->dev) {
@@ -162,10 +166,12 @@ struct vbus_conn *vbus_conn_open(struct vbus_session *session, u32 nr)
 	spin_unlock_irq(&dev->config_lock);
 	slot->conn = conn;
 	mutex_unlock(&bus->lock);
+	set_active_memcg(old);
 	return conn;
 
 err_unlock:
 	mutex_unlock(&bus->lock);
+	set_active_memcg(old);
 	return ERR_PTR(ret);
 }
 EXPORT_SYMBOL_GPL(vbus_conn_open);
@@ -199,6 +205,7 @@ void vbus_conn_disconnect(struct vbus_conn *conn)
 	conn->connected = false;
 	conn->dev = NULL;
 	conn->mem = NULL;
+	conn->memcg = NULL;
 	mutex_unlock(&conn->lock);
 
 	list_del_init(&conn->session_node);
@@ -365,6 +372,12 @@ struct vbus_mem *vbus_conn_mem(struct vbus_conn *conn)
 	return conn->mem;
 }
 EXPORT_SYMBOL_GPL(vbus_conn_mem);
+
+struct mem_cgroup *vbus_conn_memcg(struct vbus_conn *conn)
+{
+	return conn->memcg;
+}
+EXPORT_SYMBOL_GPL(vbus_conn_memcg);
 
 u64 vbus_conn_features(struct vbus_conn *conn)
 {

@@ -59,6 +59,7 @@
 #define VBUS_BUS_NAME_MAX	32
 
 struct eventfd_ctx;
+struct mem_cgroup;
 struct vbus_native;
 
 /**
@@ -123,6 +124,8 @@ struct vbus_slot {
  * struct vbus_session - one opening of a bus
  * @bus: pinned while the session exists
  * @mem: guest memory
+ * @memcg: of the process that opened the bus, referenced: pays for what it or its guest
+ *	makes us keep; NULL if there is none
  * @ops: event hook
  * @priv: its argument
  * @conns: connections; under bus->lock
@@ -134,6 +137,7 @@ struct vbus_slot {
 struct vbus_session {
 	struct vbus_bus *bus;
 	struct vbus_mem *mem;
+	struct mem_cgroup *memcg;
 	const struct vbus_session_ops *ops;
 	void *priv;
 	struct list_head conns;
@@ -207,6 +211,7 @@ struct vbus_conn_queue {
  * @slot: referenced
  * @dev: referenced while @connected
  * @mem: the session's; valid while @connected
+ * @memcg: likewise
  * @session_node: on session->conns, under bus->lock
  * @dev_node: on dev->conns, under dev->config_lock
  * @lock: see the top of this file
@@ -233,6 +238,7 @@ struct vbus_conn {
 	struct vbus_slot *slot;
 	struct vbus_device *dev;
 	struct vbus_mem *mem;
+	struct mem_cgroup *memcg;
 	struct list_head session_node;
 	struct list_head dev_node;
 	struct mutex lock;	/* registers, start and stop */
@@ -347,7 +353,8 @@ int vbus_serve_wq_create(struct vbus_conn *conn);
 void vbus_serve_wq_destroy(struct vbus_conn *conn);
 
 /* signal.c */
-struct vbus_irq *vbus_irq_alloc(struct eventfd_ctx *ctx, void (*fn)(void *arg),
+struct vbus_irq *vbus_irq_alloc(struct mem_cgroup *memcg,
+				struct eventfd_ctx *ctx, void (*fn)(void *arg),
 				void *arg);
 void vbus_vector_init(struct vbus_vector *vector);
 void vbus_vector_bind(struct vbus_vector *vector, struct vbus_irq *irq);
@@ -357,8 +364,8 @@ void vbus_conn_vectors_release(struct vbus_conn *conn);
 void vbus_conn_signal(struct vbus_conn *conn, u32 vector);
 
 /* doorbell.c */
-struct vbus_doorbell *vbus_doorbell_create(int fd, void (*ring)(void *arg),
-					   void *arg);
+struct vbus_doorbell *vbus_doorbell_create(struct mem_cgroup *memcg, int fd,
+					   void (*ring)(void *arg), void *arg);
 void vbus_doorbell_destroy(struct vbus_doorbell *bell);
 void vbus_doorbell_unbind(struct vbus_conn_queue *cq);
 

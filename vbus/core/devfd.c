@@ -37,7 +37,7 @@ static ssize_t vbus_dev_read(struct file *file, char __user *buf, size_t count,
 	if (ret)
 		return ret;
 	if (count > sizeof(small)) {
-		data = kmalloc(count, GFP_KERNEL);
+		data = kmalloc(count, GFP_KERNEL_ACCOUNT);
 		if (!data)
 			return -ENOMEM;
 	}

@@ -14,6 +14,7 @@
 #include <linux/module.h>
 #include <linux/nospec.h>
 #include <linux/poll.h>
+#include <linux/sched/mm.h>
 #include <linux/slab.h>
 #include "core.h"
 
@@ -59,12 +60,13 @@ static void vbus_doorbell_queue(struct file *file, wait_queue_head_t *wqh,
 
 /*
  * @ring is called from hard interrupt context or with interrupts off, until
- * vbus_doorbell_destroy() has returned.
+ * vbus_doorbell_destroy() has returned.  @memcg pays for the doorbell.
  */
-struct vbus_doorbell *vbus_doorbell_create(int fd, void (*ring)(void *arg),
-					   void *arg)
+struct vbus_doorbell *vbus_doorbell_create(struct mem_cgroup *memcg, int fd,
+					   void (*ring)(void *arg), void *arg)
 {
 	struct vbus_doorbell *bell;
+	struct mem_cgroup *old;
 	struct file *file;
 	int ret;
 
@@ -72,7 +74,9 @@ struct vbus_doorbell *vbus_doorbell_create(int fd, void (*ring)(void *arg),
 	if (!file)
 		return ERR_PTR(-EBADF);
 
-	bell = kzalloc(sizeof(*bell), GFP_KERNEL_ACCOUNT);
+	old = set_active_memcg(memcg);
+	bell = kzalloc(sizeof(*bell), VBUS_GFP_GUEST);
+	set_active_memcg(old);
 	if (!bell) {
 		ret = -ENOMEM;
 		goto err_file;
@@ -141,7 +145,8 @@ int vbus_conn_set_doorbell(struct vbus_conn *conn, u32 queue, int fd)
 	cq = &conn->queues[array_index_nospec(queue, conn->info.nr_queues)];
 
 	if (fd != -1) {
-		bell = vbus_doorbell_create(fd, vbus_doorbell_kick, cq);
+		bell = vbus_doorbell_create(conn->memcg, fd,
+					    vbus_doorbell_kick, cq);
 		if (IS_ERR(bell)) {
 			ret = PTR_ERR(bell);
 			goto unlock;

@@ -285,7 +285,7 @@ static long vbus_ioctl_get_attr(struct vbus_conn *conn, union vbus_arg *arg,
 	void *buf;
 	int ret;
 
-	buf = kzalloc(VBUS_ATTR_MAX, GFP_KERNEL);
+	buf = kzalloc(VBUS_ATTR_MAX, GFP_KERNEL_ACCOUNT);
 	if (!buf)
 		return -ENOMEM;
 	ret = vbus_fetch_attr(conn, attr, buf);
@@ -329,7 +329,7 @@ static long vbus_ioctl_has_attr(struct vbus_conn *conn, union vbus_arg *arg,
 	void *buf;
 	int ret;
 
-	buf = kzalloc(VBUS_ATTR_MAX, GFP_KERNEL);
+	buf = kzalloc(VBUS_ATTR_MAX, GFP_KERNEL_ACCOUNT);
 	if (!buf)
 		return -ENOMEM;
 	ret = vbus_fetch_attr(conn, &arg->attr, buf);

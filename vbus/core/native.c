@@ -8,6 +8,7 @@
  */
 #include <linux/module.h>
 #include <linux/nospec.h>
+#include <linux/sched/mm.h>
 #include <linux/slab.h>
 #include "native_priv.h"
 
@@ -46,15 +47,20 @@ static struct vbus_native *vbus_native_alloc(struct vbus_session *session,
 					     u32 nr_queues, u32 nr_pages,
 					     u32 number)
 {
+	struct mem_cgroup *old;
 	struct vbus_native *nv;
 	u32 i;
 
-	nv = kzalloc(sizeof(*nv), GFP_KERNEL_ACCOUNT);
-	if (!nv)
+	old = set_active_memcg(session->memcg);
+	nv = kzalloc(sizeof(*nv), VBUS_GFP_GUEST);
+	if (!nv) {
+		set_active_memcg(old);
 		return NULL;
-	nv->pages = kvcalloc(nr_pages, sizeof(*nv->pages), GFP_KERNEL_ACCOUNT);
+	}
+	nv->pages = kvcalloc(nr_pages, sizeof(*nv->pages), VBUS_GFP_GUEST);
 	nv->slots = kvcalloc(VBUS_MAX_SLOTS, sizeof(*nv->slots),
-			     GFP_KERNEL_ACCOUNT);
+			     VBUS_GFP_GUEST);
+	set_active_memcg(old);
 	nv->wq = alloc_workqueue("vbus-%s", WQ_UNBOUND, VBUS_NATIVE_CALLS,
 				 vbus_bus_name(session->bus));
 	if (!nv->pages || !nv->slots || !nv->wq) {
@@ -436,21 +442,33 @@ void vbus_native_ring(struct vbus_native *nv, u32 page)
 }
 EXPORT_SYMBOL_GPL(vbus_native_ring);
 
-/* @irq is taken over on success. */
+/* To @ctx or @fn, or to nothing; @ctx is taken over on success. */
 static int vbus_native_bind(struct vbus_native *nv, u32 queue,
-			    struct vbus_irq *irq)
+			    struct eventfd_ctx *ctx, void (*fn)(void *arg),
+			    void *arg)
 {
+	struct vbus_irq *irq = NULL;
 	int ret = 0;
 
 	mutex_lock(&nv->lock);
 	if (!nv->session) {
 		ret = -ENODEV;
-	} else if (queue >= nv->nr_queues) {
-		ret = -EINVAL;
-	} else {
-		queue = array_index_nospec(queue, nv->nr_queues);
-		vbus_vector_bind(&nv->queues[queue].vector, irq);
+		goto unlock;
 	}
+	if (queue >= nv->nr_queues) {
+		ret = -EINVAL;
+		goto unlock;
+	}
+	queue = array_index_nospec(queue, nv->nr_queues);
+	if (ctx || fn) {
+		irq = vbus_irq_alloc(nv->session->memcg, ctx, fn, arg);
+		if (!irq) {
+			ret = -ENOMEM;
+			goto unlock;
+		}
+	}
+	vbus_vector_bind(&nv->queues[queue].vector, irq);
+unlock:
 	mutex_unlock(&nv->lock);
 	return ret;
 }
@@ -458,36 +476,14 @@ static int vbus_native_bind(struct vbus_native *nv, u32 queue,
 int vbus_native_set_irq_fn(struct vbus_native *nv, u32 queue,
 			   void (*fn)(void *arg), void *arg)
 {
-	struct vbus_irq *irq = NULL;
-	int ret;
-
-	if (fn) {
-		irq = vbus_irq_alloc(NULL, fn, arg);
-		if (!irq)
-			return -ENOMEM;
-	}
-	ret = vbus_native_bind(nv, queue, irq);
-	if (ret)
-		kfree(irq);
-	return ret;
+	return vbus_native_bind(nv, queue, NULL, fn, arg);
 }
 EXPORT_SYMBOL_GPL(vbus_native_set_irq_fn);
 
 int vbus_native_set_irq(struct vbus_native *nv, u32 queue,
 			struct eventfd_ctx *ctx)
 {
-	struct vbus_irq *irq = NULL;
-	int ret;
-
-	if (ctx) {
-		irq = vbus_irq_alloc(ctx, NULL, NULL);
-		if (!irq)
-			return -ENOMEM;
-	}
-	ret = vbus_native_bind(nv, queue, irq);
-	if (ret)
-		kfree(irq);
-	return ret;
+	return vbus_native_bind(nv, queue, ctx, NULL, NULL);
 }
 EXPORT_SYMBOL_GPL(vbus_native_set_irq);
 
@@ -508,7 +504,8 @@ int vbus_native_set_doorbell(struct vbus_native *nv, u32 page, int fd)
 	}
 	cp = &nv->pages[array_index_nospec(page, nv->nr_pages)];
 	if (fd != -1) {
-		bell = vbus_doorbell_create(fd, vbus_callp_ring, cp);
+		bell = vbus_doorbell_create(nv->session->memcg, fd,
+					    vbus_callp_ring, cp);
 		if (IS_ERR(bell)) {
 			ret = PTR_ERR(bell);
 			goto unlock;

@@ -8,6 +8,7 @@
  */
 #include <linux/module.h>
 #include <linux/nospec.h>
+#include <linux/sched/mm.h>
 #include <linux/slab.h>
 #include "native_priv.h"
 
@@ -101,7 +102,7 @@ static int vbus_nslot_bind(struct vbus_native *nv, struct vbus_nslot *ns,
 	int ret;
 
 	ns->routes = kvcalloc(conn->nr_vectors, sizeof(*ns->routes),
-			      GFP_KERNEL_ACCOUNT);
+			      VBUS_GFP_GUEST);
 	if (!ns->routes)
 		return -ENOMEM;
 	for (i = 0; i < conn->nr_vectors; i++) {
@@ -214,6 +215,7 @@ static int vbus_nslot_do(struct vbus_native *nv, struct vbus_nslot *ns,
 /* Context: may sleep. Return: 0 or an errno that the guest is told. */
 int vbus_nslot_request(struct vbus_native *nv, struct vbus_request *req)
 {
+	struct mem_cgroup *old;
 	struct vbus_nslot *ns;
 	int ret;
 
@@ -223,8 +225,11 @@ int vbus_nslot_request(struct vbus_native *nv, struct vbus_request *req)
 		return -EINVAL;
 	req->slot = array_index_nospec(req->slot, VBUS_MAX_SLOTS);
 	ns = &nv->slots[req->slot];
+	/* This is a worker, and what the guest opens is for its VMM to pay. */
+	old = set_active_memcg(nv->session->memcg);
 	mutex_lock(&ns->lock);
 	ret = vbus_nslot_do(nv, ns, req);
 	mutex_unlock(&ns->lock);
+	set_active_memcg(old);
 	return ret;
 }

@@ -18,6 +18,7 @@
 #include <linux/sched/signal.h>
 #include <linux/sched/user.h>
 #include <linux/slab.h>
+#include <vbus/device.h>
 
 #include "memory_priv.h"
 
@@ -128,7 +129,7 @@ int vbus_pin(struct vbus_pin_owner *owner, struct vbus_pinned *pin,
 	pin->write = write;
 	pin->nr = 0;
 	pin->pages = kvmalloc_array(nr, sizeof(*pin->pages),
-				    GFP_KERNEL_ACCOUNT);
+				    VBUS_GFP_GUEST);
 	if (!pin->pages) {
 		ret = -ENOMEM;
 		goto err_uncharge;

@@ -20,7 +20,7 @@ int vbus_conn_queues_init(struct vbus_conn *conn)
 	if (!conn->info.nr_queues)
 		return 0;
 	conn->queues = kvcalloc(conn->info.nr_queues, sizeof(*conn->queues),
-				GFP_KERNEL_ACCOUNT);
+				VBUS_GFP_GUEST);
 	if (!conn->queues)
 		return -ENOMEM;
 

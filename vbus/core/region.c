@@ -27,6 +27,7 @@
 #include <linux/module.h>
 #include <linux/overflow.h>
 #include <linux/slab.h>
+#include <vbus/device.h>
 #include <vbus/memory.h>
 
 #include "memory_priv.h"
@@ -57,7 +58,7 @@ static struct vbus_region *vbus_region_alloc(struct vbus_mem *mem, u64 addr,
 {
 	struct vbus_region *region;
 
-	region = kzalloc(sizeof(*region), GFP_KERNEL_ACCOUNT);
+	region = kzalloc(sizeof(*region), VBUS_GFP_GUEST);
 	if (!region)
 		return NULL;
 	region->addr = addr;
@@ -67,7 +68,7 @@ static struct vbus_region *vbus_region_alloc(struct vbus_mem *mem, u64 addr,
 	init_completion(&region->drained);
 	/* Revived when a removal is interrupted. */
 	if (percpu_ref_init(&region->ref, vbus_region_drained,
-			    PERCPU_REF_ALLOW_REINIT, GFP_KERNEL_ACCOUNT)) {
+			    PERCPU_REF_ALLOW_REINIT, VBUS_GFP_GUEST)) {
 		kfree(region);
 		return NULL;
 	}
@@ -102,7 +103,7 @@ static int vbus_mem_insert(struct vbus_mem *mem, struct vbus_region *region)
 
 	lockdep_assert_held(&mem->lock);
 	new = kvmalloc(struct_size(new, entry, mem->nr + 1),
-		       GFP_KERNEL_ACCOUNT);
+		       VBUS_GFP_GUEST);
 	if (!new)
 		return -ENOMEM;
 
@@ -248,7 +249,7 @@ static struct vbus_mem *vbus_mem_alloc(void)
 {
 	struct vbus_mem *mem;
 
-	mem = kzalloc(sizeof(*mem), GFP_KERNEL_ACCOUNT);
+	mem = kzalloc(sizeof(*mem), VBUS_GFP_GUEST);
 	if (mem)
 		mutex_init(&mem->lock);
 	return mem;

@@ -9,6 +9,7 @@
  */
 #include <linux/module.h>
 #include <linux/nospec.h>
+#include <linux/sched/mm.h>
 #include "core.h"
 
 static bool vbus_in(u32 off, size_t len, u32 start, u32 size)
@@ -298,6 +299,7 @@ static bool vbus_is_reg64(u32 off)
 int vbus_conn_write(struct vbus_conn *conn, u32 off, const void *buf,
 		    size_t len)
 {
+	struct mem_cgroup *old;
 	__le32 words[2];
 	int ret;
 
@@ -320,10 +322,13 @@ int vbus_conn_write(struct vbus_conn *conn, u32 off, const void *buf,
 		goto unlock;
 	}
 	memcpy(words, buf, len);
+	/* A start allocates, and for a guest without PCI a worker comes here. */
+	old = set_active_memcg(conn->memcg);
 	ret = vbus_reg_write(conn, off, le32_to_cpu(words[0]));
 	/* Both halves are refused for the same reasons: all or nothing. */
 	if (!ret && len == 8)
 		ret = vbus_reg_write(conn, off + 4, le32_to_cpu(words[1]));
+	set_active_memcg(old);
 unlock:
 	mutex_unlock(&conn->lock);
 	return ret;

@@ -23,6 +23,7 @@
 #include <linux/eventfd.h>
 #include <linux/module.h>
 #include <linux/sched.h>
+#include <linux/sched/mm.h>
 #include <linux/task_work.h>
 #include <linux/wait_bit.h>
 #include <linux/workqueue.h>
@@ -33,6 +34,19 @@ enum {
 	VBUS_SERVE_RUNNING,
 	VBUS_SERVE_TASKED,
 };
+
+/* In whatever thread: what the model allocates for the guest its VMM's cgroup pays for. */
+static bool vbus_serve_model(struct vbus_conn_queue *cq, bool nowait)
+{
+	struct vbus_conn *conn = cq->q.conn;
+	struct mem_cgroup *old;
+	bool more;
+
+	old = set_active_memcg(conn->memcg);
+	more = conn->dev->model->serve(&cq->q, nowait);
+	set_active_memcg(old);
+	return more;
+}
 
 /*
  * Serve once.  What is wanted after that is for the work, whose thread may be taken for
@@ -47,7 +61,7 @@ static void vbus_serve(struct vbus_conn_queue *cq, bool nowait)
 	/* Stopping waits for RUNNING, so conn->dev is there. */
 	if (smp_load_acquire(&cq->running) &&
 	    test_and_clear_bit(VBUS_SERVE_WANTED, &cq->serve) &&
-	    conn->dev->model->serve(&cq->q, nowait))
+	    vbus_serve_model(cq, nowait))
 		set_bit(VBUS_SERVE_WANTED, &cq->serve);
 	clear_bit_unlock(VBUS_SERVE_RUNNING, &cq->serve);
 	/* Pairs with those in vbus_serve_ring() and vbus_conn_stop(). */

@@ -6,7 +6,9 @@
  * reads a bitmap that only grows stale harmlessly: who posts wakes the reader
  * afterwards.
  */
+#include <linux/memcontrol.h>
 #include <linux/module.h>
+#include <linux/sched.h>
 #include <linux/slab.h>
 #include "core.h"
 
@@ -134,11 +136,12 @@ struct vbus_session *vbus_session_open_bus(struct vbus_bus *bus,
 	unsigned int nr;
 	int ret;
 
-	session = kzalloc(sizeof(*session), GFP_KERNEL_ACCOUNT);
+	session = kzalloc(sizeof(*session), VBUS_GFP_GUEST);
 	if (!session)
 		return ERR_PTR(-ENOMEM);
 	session->bus = bus;
 	session->mem = mem;
+	session->memcg = get_mem_cgroup_from_mm(current->mm);
 	session->ops = ops;
 	session->priv = priv;
 	INIT_LIST_HEAD(&session->conns);
@@ -165,6 +168,7 @@ struct vbus_session *vbus_session_open_bus(struct vbus_bus *bus,
 err_undepend:
 	configfs_undepend_item(&bus->group.cg_item);
 err_free:
+	mem_cgroup_put(session->memcg);
 	kfree(session);
 	return ERR_PTR(ret);
 }
@@ -210,6 +214,7 @@ void vbus_session_close(struct vbus_session *session)
 	/* 4. The bus may go. */
 	configfs_undepend_item(&bus->group.cg_item);
 	vbus_bus_put(bus);
+	mem_cgroup_put(session->memcg);
 	kfree(session);
 }
 EXPORT_SYMBOL_GPL(vbus_session_close);

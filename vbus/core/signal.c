@@ -11,6 +11,7 @@
 #include <linux/eventfd.h>
 #include <linux/module.h>
 #include <linux/nospec.h>
+#include <linux/sched/mm.h>
 #include <linux/slab.h>
 #include "core.h"
 
@@ -67,13 +68,17 @@ void vbus_conn_signal(struct vbus_conn *conn, u32 vector)
 	vbus_vector_signal(&conn->vectors[vector]);
 }
 
-/* A target that is an eventfd, or a callback; or NULL. */
-struct vbus_irq *vbus_irq_alloc(struct eventfd_ctx *ctx, void (*fn)(void *arg),
+/* A target that is an eventfd, or a callback; or NULL.  @memcg pays for it. */
+struct vbus_irq *vbus_irq_alloc(struct mem_cgroup *memcg,
+				struct eventfd_ctx *ctx, void (*fn)(void *arg),
 				void *arg)
 {
+	struct mem_cgroup *old;
 	struct vbus_irq *irq;
 
-	irq = kzalloc(sizeof(*irq), GFP_KERNEL_ACCOUNT);
+	old = set_active_memcg(memcg);
+	irq = kzalloc(sizeof(*irq), VBUS_GFP_GUEST);
+	set_active_memcg(old);
 	if (irq) {
 		irq->ctx = ctx;
 		irq->fn = fn;
@@ -109,19 +114,33 @@ void vbus_vector_bind(struct vbus_vector *vector, struct vbus_irq *irq)
 	vbus_irq_free(old);
 }
 
-static int vbus_conn_bind(struct vbus_conn *conn, u32 nr, struct vbus_irq *irq)
+/* To @ctx or @fn, or to nothing; @ctx is taken over on success. */
+static int vbus_conn_bind(struct vbus_conn *conn, u32 nr,
+			  struct eventfd_ctx *ctx, void (*fn)(void *arg),
+			  void *arg)
 {
+	struct vbus_irq *irq = NULL;
 	int ret = 0;
 
 	mutex_lock(&conn->lock);
 	if (!conn->connected) {
 		ret = -ENODEV;
-	} else if (nr >= conn->nr_vectors) {
-		ret = -EINVAL;
-	} else {
-		nr = array_index_nospec(nr, conn->nr_vectors);
-		vbus_vector_bind(&conn->vectors[nr], irq);
+		goto unlock;
 	}
+	if (nr >= conn->nr_vectors) {
+		ret = -EINVAL;
+		goto unlock;
+	}
+	nr = array_index_nospec(nr, conn->nr_vectors);
+	if (ctx || fn) {
+		irq = vbus_irq_alloc(conn->memcg, ctx, fn, arg);
+		if (!irq) {
+			ret = -ENOMEM;
+			goto unlock;
+		}
+	}
+	vbus_vector_bind(&conn->vectors[nr], irq);
+unlock:
 	mutex_unlock(&conn->lock);
 	return ret;
 }
@@ -129,36 +148,14 @@ static int vbus_conn_bind(struct vbus_conn *conn, u32 nr, struct vbus_irq *irq)
 int vbus_conn_set_irq_fn(struct vbus_conn *conn, u32 vector,
 			 void (*fn)(void *arg), void *arg)
 {
-	struct vbus_irq *irq = NULL;
-	int ret;
-
-	if (fn) {
-		irq = vbus_irq_alloc(NULL, fn, arg);
-		if (!irq)
-			return -ENOMEM;
-	}
-	ret = vbus_conn_bind(conn, vector, irq);
-	if (ret)
-		kfree(irq);
-	return ret;
+	return vbus_conn_bind(conn, vector, NULL, fn, arg);
 }
 EXPORT_SYMBOL_GPL(vbus_conn_set_irq_fn);
 
 int vbus_conn_set_irq(struct vbus_conn *conn, u32 vector,
 		      struct eventfd_ctx *ctx)
 {
-	struct vbus_irq *irq = NULL;
-	int ret;
-
-	if (ctx) {
-		irq = vbus_irq_alloc(ctx, NULL, NULL);
-		if (!irq)
-			return -ENOMEM;
-	}
-	ret = vbus_conn_bind(conn, vector, irq);
-	if (ret)
-		kfree(irq);
-	return ret;
+	return vbus_conn_bind(conn, vector, ctx, NULL, NULL);
 }
 EXPORT_SYMBOL_GPL(vbus_conn_set_irq);
 
@@ -172,7 +169,7 @@ int vbus_conn_vectors_init(struct vbus_conn *conn)
 	u32 i;
 
 	conn->vectors = kvcalloc(conn->nr_vectors, sizeof(*conn->vectors),
-				 GFP_KERNEL_ACCOUNT);
+				 VBUS_GFP_GUEST);
 	if (!conn->vectors)
 		return -ENOMEM;
 	for (i = 0; i < conn->nr_vectors; i++)

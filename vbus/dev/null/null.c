@@ -136,7 +136,7 @@ static int vdm_null_start(struct vbus_conn *conn)
 		q = vbus_conn_queue(conn, i);
 		if (!q->attached)
 			continue;
-		nq = kzalloc(sizeof(*nq), GFP_KERNEL_ACCOUNT);
+		nq = kzalloc(sizeof(*nq), VBUS_GFP_GUEST);
 		if (!nq) {
 			vdm_null_stop(conn);
 			return -ENOMEM;

@@ -206,7 +206,7 @@ static int vdm_rng_start(struct vbus_conn *conn)
 
 	if (!q->attached)
 		return 0;
-	rq = kzalloc(sizeof(*rq), GFP_KERNEL_ACCOUNT);
+	rq = kzalloc(sizeof(*rq), VBUS_GFP_GUEST);
 	if (!rq)
 		return -ENOMEM;
 	rq->q = q;
