@@ -33,16 +33,18 @@ struct vbus_mem_span {
 static struct vbus_region *vbus_mem_find(struct vbus_mem *mem, u64 addr)
 {
 	struct vbus_mem_table *table;
-	unsigned int lo = 0, hi, mid;
+	unsigned int lo = 0, hi, mid, nr;
 	struct vbus_mem_entry *e;
 	struct vbus_region *region;
 
 	table = rcu_dereference_check(mem->table,
 				      lockdep_is_held(&mem->lock));
-	hi = table ? table->nr : 0;
+	nr = table ? table->nr : 0;
+	hi = nr;
 	while (lo < hi) {
 		mid = lo + (hi - lo) / 2;
-		e = &table->entry[mid];
+		/* Where the search ends the guest chooses. */
+		e = &table->entry[array_index_nospec(mid, nr)];
 		if (addr > e->last) {
 			lo = mid + 1;
 		} else if (addr < e->addr) {

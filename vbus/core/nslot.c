@@ -181,7 +181,9 @@ static int vbus_nslot_vector(struct vbus_native *nv, struct vbus_nslot *ns,
 	else if (queue >= nv->nr_queues || event >= VBUS_NR_EVENTS ||
 		 (!queue && event < VBUS_EVENT_FREE))
 		return -EINVAL;
-	else if (!rcu_access_pointer(nv->queues[queue].mem))
+	queue = array_index_nospec(queue, nv->nr_queues);
+	if (target != VBUS_ROUTE_NONE &&
+	    !rcu_access_pointer(nv->queues[queue].mem))
 		return -EINVAL;
 	WRITE_ONCE(ns->routes[vector].target, target);
 	return 0;
