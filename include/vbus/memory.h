@@ -11,6 +11,10 @@
  * longer takes a struct vbus_mem_ref with vbus_mem_get_bvecs(), or maps them
  * with vbus_mem_map().  Removal of a region waits for refs; it is refused
  * (EBUSY) while a mapping exists.
+ *
+ * Pages that the hardware has lost (PageHWPoison) are not found, as if they were not
+ * guest memory.  vbus_mem_read() and vbus_mem_map_read() survive to find one that nobody
+ * knew of; other accesses to what was found or mapped do not.
  */
 #ifndef _VBUS_MEMORY_H
 #define _VBUS_MEMORY_H
@@ -191,5 +195,20 @@ struct vbus_mem_map {
 int vbus_mem_map(struct vbus_mem *mem, u64 addr, size_t len,
 		 struct vbus_mem_map *map);
 void vbus_mem_unmap(struct vbus_mem_map *map);
+
+/**
+ * vbus_mem_map_read() - copy from a mapping
+ * @map: the mapping
+ * @dst: kernel buffer
+ * @off: where in the mapping
+ * @len: bytes, all inside of it
+ *
+ * For more than single words; survives broken memory as vbus_mem_read() does.
+ *
+ * Context: any.
+ * Return: 0 or -EFAULT, in which case part may have been copied.
+ */
+int vbus_mem_map_read(const struct vbus_mem_map *map, void *dst, size_t off,
+		      size_t len);
 
 #endif /* _VBUS_MEMORY_H */

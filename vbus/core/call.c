@@ -81,8 +81,9 @@ static int vbus_call_copy_in(struct vbus_callp *cp, struct vbus_call_page *mem,
 	req->data = cp->data;
 	if (req->length > VBUS_CALL_DATA_SIZE)
 		return -EINVAL;
-	memcpy(cp->data, mem->data, req->length);
-	return 0;
+	return vbus_mem_map_read(&cp->map, cp->data,
+				 offsetof(struct vbus_call_page, data),
+				 req->length);
 }
 
 /* The page stays mapped: stopping waits for us first. */

@@ -15,6 +15,7 @@
 #include <linux/nospec.h>
 #include <linux/overflow.h>
 #include <linux/sched.h>
+#include <linux/uaccess.h>
 #include <linux/vmalloc.h>
 #include <vbus/memory.h>
 
@@ -85,16 +86,42 @@ static bool vbus_mem_span(struct vbus_mem *mem, u64 addr, u64 len, bool write,
 /*
  * The guest chose the address, so a mispredicted bounds check must not lead to
  * somebody else's memory.
+ *
+ * A page that memory_failure() has marked stays pinned, but it is not there any more:
+ * who reads it would have another machine check, and in most code that is fatal.
  */
 static struct page *vbus_span_page(const struct vbus_mem_span *span,
 				   unsigned long n)
 {
 	unsigned long index = span->index + n;
+	struct page *page;
 
-	if (!span->region)
-		return pfn_valid(index) ? pfn_to_page(index) : NULL;
-	index = array_index_nospec(index, span->region->pin.nr);
-	return span->region->pin.pages[index];
+	if (!span->region) {
+		if (!pfn_valid(index))
+			return NULL;
+		page = pfn_to_page(index);
+	} else {
+		index = array_index_nospec(index, span->region->pin.nr);
+		page = span->region->pin.pages[index];
+	}
+	if (IS_ENABLED(CONFIG_MEMORY_FAILURE) &&
+	    unlikely(is_page_hwpoison(page)))
+		return NULL;
+	return page;
+}
+
+/*
+ * The first to find that memory of the guest is broken survives it, where the CPU can.
+ * The machine check handler leaves it to us to say which page is to be given up; its
+ * owner gets SIGBUS, and lookups do not find it any more.
+ */
+static bool vbus_page_read(struct page *page, unsigned int off, void *buf,
+			   unsigned int n)
+{
+	if (likely(!copy_mc_to_kernel(buf, page_address(page) + off, n)))
+		return true;
+	memory_failure_queue(page_to_pfn(page), 0);
+	return false;
 }
 
 /* A range that wraps is nobody's, even with regions at both ends. */
@@ -111,18 +138,16 @@ static bool vbus_span_copy(struct vbus_mem_span *span, unsigned int off,
 	struct page *page;
 	unsigned long i;
 	unsigned int n;
-	void *p;
 
 	for (i = 0; span->len; i++) {
 		page = vbus_span_page(span, i);
 		if (!page)
 			return false;
 		n = min_t(u64, span->len, PAGE_SIZE - off);
-		p = page_address(page) + off;
 		if (write)
-			memcpy(p, buf, n);
-		else
-			memcpy(buf, p, n);
+			memcpy(page_address(page) + off, buf, n);
+		else if (!vbus_page_read(page, off, buf, n))
+			return false;
 		buf += n;
 		span->len -= n;
 		off = 0;
@@ -318,19 +343,24 @@ EXPORT_SYMBOL_GPL(vbus_mem_put);
  * Mappings
  */
 
-/* The kernel's own mapping of @nr pages, if they are next to each other. */
+/*
+ * The kernel's own mapping of @nr pages, or NULL if they are not next to each other.
+ * ERR_PTR: one of them is not there.
+ */
 static void *vbus_span_address(const struct vbus_mem_span *span,
 			       unsigned long nr)
 {
 	struct page *first = vbus_span_page(span, 0), *page;
+	bool adjoin = true;
 	unsigned long i;
 
 	for (i = 0; i < nr; i++) {
 		page = vbus_span_page(span, i);
-		if (!page || page_to_pfn(page) != page_to_pfn(first) + i)
-			return NULL;
+		if (!page)
+			return ERR_PTR(-EFAULT);
+		adjoin &= page_to_pfn(page) == page_to_pfn(first) + i;
 	}
-	return page_address(first);
+	return adjoin ? page_address(first) : NULL;
 }
 
 int vbus_mem_map(struct vbus_mem *mem, u64 addr, size_t len,
@@ -353,8 +383,8 @@ int vbus_mem_map(struct vbus_mem *mem, u64 addr, size_t len,
 	nr = ((addr + (len - 1)) >> PAGE_SHIFT) - (addr >> PAGE_SHIFT) + 1;
 	/* Saves the time and the TLB entries of a second mapping. */
 	vaddr = vbus_span_address(&span, nr);
-	if (!vaddr && !span.region) {
-		ret = -EFAULT;
+	if (IS_ERR(vaddr)) {
+		ret = PTR_ERR(vaddr);
 		goto out;
 	}
 	if (!vaddr) {
@@ -375,6 +405,22 @@ out:
 	return ret;
 }
 EXPORT_SYMBOL_GPL(vbus_mem_map);
+
+int vbus_mem_map_read(const struct vbus_mem_map *map, void *dst, size_t off,
+		      size_t len)
+{
+	void *src = map->vaddr + off;
+	struct page *page;
+	unsigned int n;
+
+	for (; len; len -= n, src += n, dst += n) {
+		n = min_t(size_t, len, PAGE_SIZE - offset_in_page(src));
+		page = map->base ? vmalloc_to_page(src) : virt_to_page(src);
+		if (!vbus_page_read(page, offset_in_page(src), dst, n))
+			return -EFAULT;
+	}
+	return 0;
+}
 
 void vbus_mem_unmap(struct vbus_mem_map *map)
 {
