@@ -39,6 +39,41 @@ static void blk_any_order(struct kunit *test)
 	blk_expect(bg, 0, io[0], 0);
 }
 
+static struct blk_io *bounced_add(struct blk_guest *bg, u32 off, u32 len)
+{
+	struct blk_ask ask = { .op = VBUS_BLK_OP_READ };
+	struct ioq_seg data = blk_seg(bg, off + 1, len, true);
+	struct blk_io *io = blk_new(bg, &ask, &data, 1);
+
+	KUNIT_ASSERT_EQ(bg->g.test, 0, blk_add(bg, 0, io, false));
+	return io;
+}
+
+/* The copy of what was read is made in process context, not where the disk's interrupt comes. */
+static void blk_bounced_ends(struct kunit *test)
+{
+	struct blk_guest *bg = blk_start(test, DISK);
+	unsigned long flags;
+	struct blk_io *io;
+	bool copied;
+
+	memset(bg->disk->data, 7, 65536);
+	bg->disk->hold = true;
+	io = bounced_add(bg, 0, 65536);
+	conn_guest_kick(&bg->g, 0);
+	KUNIT_ASSERT_TRUE(test, fake_disk_holds(bg->disk, 1));
+	local_irq_save(flags);
+	fake_disk_let_all(bg->disk);
+	copied = !blk_is(bg, 0, DATA, MARK);
+	local_irq_restore(flags);
+	KUNIT_EXPECT_FALSE(test, copied);
+	blk_expect(bg, 0, io, 0);
+	KUNIT_EXPECT_TRUE(test, blk_is(bg, 1, 65536, 7));
+	KUNIT_EXPECT_TRUE(test, blk_is(bg, 65537, DATA - 65537, MARK));
+	KUNIT_EXPECT_EQ(test, conn_guest_stat(&bg->g, "bounced"), 1ULL);
+	KUNIT_EXPECT_EQ(test, conn_guest_stat(&bg->g, "deferred"), 0ULL);
+}
+
 /* A ring full at once is more than one run serves; one kick must do. */
 static void blk_many(struct kunit *test)
 {
@@ -123,7 +158,9 @@ static int releaser_fn(void *arg)
 	return 0;
 }
 
-static void stop_check(struct kunit *test, bool discard)
+enum stop_what { STOP_READS, STOP_BOUNCED, STOP_DISCARD };
+
+static void stop_check(struct kunit *test, enum stop_what what)
 {
 	struct blk_guest *bg = blk_start(test, DISK);
 	struct releaser r = { .bg = bg };
@@ -131,7 +168,7 @@ static void stop_check(struct kunit *test, bool discard)
 	u32 i, seen = 0;
 
 	bg->disk->hold = true;
-	if (discard) {
+	if (what == STOP_DISCARD) {
 		/* It waits in a work item, as does what follows a discard. */
 		struct blk_ask ask = {
 			.op = VBUS_BLK_OP_DISCARD, .nr_sectors = 8,
@@ -143,7 +180,9 @@ static void stop_check(struct kunit *test, bool discard)
 		KUNIT_EXPECT_FALSE(test, blk_serve(bg, 0, true));
 	} else {
 		while (seen < 4) {
-			io[seen] = blk_read_add(bg, 0, seen);
+			io[seen] = what == STOP_READS ?
+				   blk_read_add(bg, 0, seen) :
+				   bounced_add(bg, 8192 * seen, 4096);
 			seen++;
 		}
 		conn_guest_kick(&bg->g, 0);
@@ -176,8 +215,9 @@ static void stop_check(struct kunit *test, bool discard)
 
 static void blk_stop(struct kunit *test)
 {
-	stop_check(test, false);
-	stop_check(test, true);
+	stop_check(test, STOP_READS);
+	stop_check(test, STOP_BOUNCED);
+	stop_check(test, STOP_DISCARD);
 }
 
 /* --- what must not wait --- */
@@ -480,6 +520,7 @@ static void blk_request_nomem(struct kunit *test)
 
 static struct kunit_case blk_cases[] = {
 	KUNIT_CASE(blk_any_order),
+	KUNIT_CASE(blk_bounced_ends),
 	KUNIT_CASE(blk_many),
 	KUNIT_CASE(blk_queues),
 	KUNIT_CASE(blk_stop),

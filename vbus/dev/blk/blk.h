@@ -96,6 +96,7 @@ struct vdm_blk_queue;
  * @busy: the slot is in use; under vdm_blk_queue.lock
  * @deferred: it was handed to a work item
  * @bounced: its data was copied
+ * @ended: a read that has ended, but for the copy to the guest, which @work makes
  * @op: VBUS_BLK_OP_*, below VBUS_BLK_NR_OPS
  * @flags: VBUS_BLK_REQ_*
  * @status: 0 or VBUS_BLK_S_*
@@ -112,7 +113,7 @@ struct vdm_blk_queue;
  * @more: VDM_BLK_VECS entries, kept for the next request in this slot
  * @ref: keeps guest pages
  * @bounce: copies of the data, or NULL
- * @work: carries it out where it may wait
+ * @work: carries it out where it may wait, or ends it
  * @bio: for a block device
  * @iocb: for a file
  * @vecs: for short requests
@@ -123,6 +124,7 @@ struct vdm_blk_req {
 	bool busy;
 	bool deferred;
 	bool bounced;
+	bool ended;
 	u8 op;
 	u8 flags;
 	u8 status;
@@ -427,6 +429,7 @@ u8 vdm_blk_status(blk_status_t status);
 /* bounce.c */
 int vdm_blk_more_vecs(struct vdm_blk_req *req);
 int vdm_blk_bounce(struct vdm_blk_req *req, const struct ioq_seg *segs, u32 nr);
+bool vdm_blk_bounce_later(const struct vdm_blk_req *req, u8 status);
 u8 vdm_blk_bounce_end(struct vdm_blk_req *req, u8 status);
 
 /* backing.c */

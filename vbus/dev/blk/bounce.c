@@ -137,11 +137,26 @@ int vdm_blk_bounce(struct vdm_blk_req *req, const struct ioq_seg *segs, u32 nr)
 }
 
 /**
+ * vdm_blk_bounce_later() - may vdm_blk_bounce_end() not be called here?
+ * @req: the request
+ * @status: 0 or VBUS_BLK_S_*
+ *
+ * What was read may be half a megabyte, which is no work for an interrupt.
+ *
+ * Context: any.
+ */
+bool vdm_blk_bounce_later(const struct vdm_blk_req *req, u8 status)
+{
+	return req->bounce && req->op == VBUS_BLK_OP_READ && !status &&
+	       (!in_task() || irqs_disabled());
+}
+
+/**
  * vdm_blk_bounce_end() - give a guest what was read, free the copies
  * @req: a request with @req->bounce
  * @status: 0 or VBUS_BLK_S_*
  *
- * Context: any.
+ * Context: any; process context if vdm_blk_bounce_later() asks for it.
  * Return: @status, or VBUS_BLK_S_FAULT if the guest's memory is gone.
  */
 u8 vdm_blk_bounce_end(struct vdm_blk_req *req, u8 status)

@@ -42,6 +42,11 @@ void vdm_blk_end(struct vdm_blk_req *req, u8 status)
 	struct vdm_blk_queue *bq = req->bq;
 	__le32 word;
 
+	if (vdm_blk_bounce_later(req, status)) {
+		req->ended = true;
+		queue_work(bq->blk->wq, &req->work);
+		return;
+	}
 	if (req->bounce)
 		status = vdm_blk_bounce_end(req, status);
 	vbus_mem_put(&req->ref);
@@ -68,10 +73,12 @@ static void vdm_blk_req_work(struct work_struct *work)
 	struct vdm_blk_req *req = container_of(work, struct vdm_blk_req, work);
 
 	/*
-	 * Who stops waits for all that were taken, and these may take hours.  The guest
+	 * Stopping waits for all that were taken, and these may take hours.  The guest
 	 * sends it again, if it is still there.
 	 */
-	if (READ_ONCE(req->bq->stopping))
+	if (req->ended)
+		vdm_blk_end(req, 0);
+	else if (READ_ONCE(req->bq->stopping))
 		vdm_blk_end(req, VBUS_BLK_S_RESOURCE);
 	else
 		req->execute(req, false);

@@ -214,6 +214,7 @@ int vdm_blk_parse(struct vdm_blk_req *req, const struct ioq_chain *chain)
 	req->pos = 0;
 	req->deferred = false;
 	req->bounced = false;
+	req->ended = false;
 	if (vbus_mem_read(bq->mem, &hdr, segs[0].addr, sizeof(hdr)))
 		return VBUS_BLK_S_FAULT;
 	ret = vdm_blk_check_header(req, &hdr);
