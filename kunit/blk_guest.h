@@ -38,6 +38,11 @@
 #define FILE_PATH	"/tmp/vbus-kunit-blk"
 #define FILE_BYTES	(2 * 1024 * 1024)
 
+/* Where a file system on the fake disk is mounted, and its file. */
+#define FS_PATH		"/tmp/vbus-kunit-fs"
+#define FS_FILE		FS_PATH "/file"
+#define FS_BYTES	(256 * 1024)
+
 #define ALL_FEATURES	(VBUS_BLK_F_FLUSH | VBUS_BLK_F_DISCARD | \
 			 VBUS_BLK_F_WRITE_ZEROES)
 
@@ -81,6 +86,7 @@ struct blk_guest {
 	struct conn_guest g;
 	struct fake_disk *disk;
 	bool file;
+	bool mounted;
 	struct blk_io io[NR_IO];
 };
 
@@ -96,9 +102,9 @@ static __maybe_unused void blk_make_file(struct kunit *test, loff_t size)
 	filp_close(file, NULL);
 }
 
-/* A guest whose disk is not enabled yet. */
-static __maybe_unused struct blk_guest *blk_create(struct kunit *test,
-						   enum blk_backing backing)
+/* A guest whose disk is not enabled yet; a fake disk has @bytes. */
+static __maybe_unused struct blk_guest *
+blk_create_sized(struct kunit *test, enum blk_backing backing, size_t bytes)
 {
 	static const char *const paths[NR_BACKINGS] = {
 		[RAM] = "/dev/ram0",
@@ -111,7 +117,7 @@ static __maybe_unused struct blk_guest *blk_create(struct kunit *test,
 	KUNIT_ASSERT_NOT_NULL(test, bg);
 	test->priv = bg;
 	if (backing == DISK) {
-		bg->disk = fake_disk_alloc(FAKE_NAME);
+		bg->disk = fake_disk_alloc(FAKE_NAME, bytes);
 		KUNIT_ASSERT_NOT_NULL(test, bg->disk);
 		blk_queue_write_cache(bg->disk->disk->queue, true, true);
 		blk_queue_max_discard_sectors(bg->disk->disk->queue, 1024);
@@ -131,6 +137,12 @@ static __maybe_unused struct blk_guest *blk_create(struct kunit *test,
 	KUNIT_ASSERT_EQ(test, 0, conn_guest_attr(&bg->g, "path",
 						 paths[backing]));
 	return bg;
+}
+
+static __maybe_unused struct blk_guest *blk_create(struct kunit *test,
+						   enum blk_backing backing)
+{
+	return blk_create_sized(test, backing, FAKE_DISK_BYTES);
 }
 
 static __maybe_unused void blk_plug(struct blk_guest *bg)
@@ -156,11 +168,29 @@ static __maybe_unused struct blk_guest *blk_start(struct kunit *test,
 	return bg;
 }
 
+/* A file system on the fake disk, made by @mkfs, with a file that the disk is then. */
+static __maybe_unused void blk_mount(struct blk_guest *bg, const char *mkfs)
+{
+	struct kunit *test = bg->g.test;
+	char command[320];
+
+	snprintf(command, sizeof(command),
+		 "mkdir -p " FS_PATH " && %s /dev/" FAKE_NAME
+		 " > /dev/null 2>&1 && mount /dev/" FAKE_NAME " " FS_PATH
+		 " && dd if=/dev/zero of=" FS_FILE
+		 " bs=64k count=4 conv=fsync status=none", mkfs);
+	KUNIT_ASSERT_EQ(test, 0, conn_guest_shell(command));
+	bg->mounted = true;
+	KUNIT_ASSERT_EQ(test, 0, conn_guest_attr(&bg->g, "path", FS_FILE));
+}
+
 static __maybe_unused void blk_destroy(struct blk_guest *bg)
 {
 	if (bg->disk)
 		fake_disk_let_all(bg->disk);
 	conn_guest_destroy(&bg->g);
+	if (bg->mounted)
+		conn_guest_shell("umount " FS_PATH);
 	if (bg->disk)
 		fake_disk_free(bg->disk);
 	if (bg->file)

@@ -35,6 +35,8 @@ static void fake_disk_copy(struct fake_disk *fd, struct bio *bio)
 static void fake_disk_end(struct fake_disk *fd, struct bio *bio)
 {
 	bio->bi_status = fd->status;
+	if (!bio->bi_status && bio->bi_opf & REQ_PREFLUSH)
+		bio->bi_status = fd->flush_status;
 	if (!bio->bi_status)
 		fake_disk_copy(fd, bio);
 	bio_endio(bio);
@@ -55,7 +57,10 @@ static void fake_disk_submit(struct bio *bio)
 	spin_lock_irqsave(&fd->lock, flags);
 	fd->count[(__force u32)bio_op(bio)]++;
 	fd->fua += !!(bio->bi_opf & REQ_FUA);
-	fd->flushes += !!(bio->bi_opf & REQ_PREFLUSH);
+	if (bio->bi_opf & REQ_PREFLUSH) {
+		fd->flushes++;
+		fd->watched += fd->watch == current;
+	}
 	fd->nowait += !!(bio->bi_opf & REQ_NOWAIT);
 	held = fd->hold;
 	if (held) {
@@ -74,7 +79,7 @@ static const struct block_device_operations fake_disk_fops = {
 	.submit_bio = fake_disk_submit,
 };
 
-struct fake_disk *fake_disk_alloc(const char *name)
+struct fake_disk *fake_disk_alloc(const char *name, size_t bytes)
 {
 	struct fake_disk *fd = kzalloc(sizeof(*fd), GFP_KERNEL);
 
@@ -83,7 +88,7 @@ struct fake_disk *fake_disk_alloc(const char *name)
 	spin_lock_init(&fd->lock);
 	init_waitqueue_head(&fd->wait);
 	bio_list_init(&fd->held);
-	fd->data = vzalloc(FAKE_DISK_BYTES);
+	fd->data = vzalloc(bytes);
 	fd->disk = blk_alloc_disk(NUMA_NO_NODE);
 	if (!fd->data || !fd->disk) {
 		fake_disk_free(fd);
@@ -95,7 +100,7 @@ struct fake_disk *fake_disk_alloc(const char *name)
 	strscpy(fd->disk->disk_name, name, DISK_NAME_LEN);
 	blk_queue_flag_set(QUEUE_FLAG_NOWAIT, fd->disk->queue);
 	blk_queue_max_hw_sectors(fd->disk->queue, FAKE_DISK_SECTORS);
-	set_capacity(fd->disk, FAKE_DISK_SECTORS);
+	set_capacity(fd->disk, bytes >> SECTOR_SHIFT);
 	return fd;
 }
 EXPORT_SYMBOL_GPL(fake_disk_alloc);

@@ -24,19 +24,22 @@
 /**
  * struct fake_disk - the device
  * @disk: its gendisk
- * @data: FAKE_DISK_BYTES
+ * @data: what is on it
  * @lock: @held and what is counted
  * @added: there is a node in /dev
  * @hold: bios are kept
  * @again: those that must not wait would have to
  * @block: who sends one waits, until it is false and @wait is woken
- * @status: what bios end with, those not kept
+ * @status: what bios end with
+ * @flush_status: the same of those with REQ_PREFLUSH, if it is not @status
  * @held: bios kept
  * @nr_held: their number
  * @wait: woken when there is one more
  * @count: bios by operation
  * @fua: writes that had to be on stable storage
  * @flushes: bios with REQ_PREFLUSH
+ * @watch: a thread
+ * @watched: how many of @flushes it has sent
  * @nowait: bios that must not wait
  */
 struct fake_disk {
@@ -48,17 +51,20 @@ struct fake_disk {
 	bool again;
 	bool block;
 	blk_status_t status;
+	blk_status_t flush_status;
 	struct bio_list held;
 	unsigned int nr_held;
 	wait_queue_head_t wait;
 	unsigned int count[(__force u32)REQ_OP_LAST];
 	unsigned int fua;
 	unsigned int flushes;
+	struct task_struct *watch;
+	unsigned int watched;
 	unsigned int nowait;
 };
 
 /* Sectors of 512, no cache, no discard, can be asked not to wait; NULL: no memory. */
-struct fake_disk *fake_disk_alloc(const char *name);
+struct fake_disk *fake_disk_alloc(const char *name, size_t bytes);
 int fake_disk_add(struct fake_disk *fd);
 /* The device is pulled out; it stays in memory. */
 void fake_disk_pull(struct fake_disk *fd);

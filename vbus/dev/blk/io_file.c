@@ -8,6 +8,10 @@
  * done again from a work item, so that buffered requests wait side by side.  What is
  * short is gone on with there, too: the file system may have more to say at the point
  * where it stopped.
+ *
+ * What has to be on stable storage is written first, and then synced, always in a work
+ * item.  IOCB_DSYNC would do both, but file systems sync where the write happens to end:
+ * in the thread that submits it, if the storage is fast.
  */
 #include <linux/blkdev.h>
 #include <linux/falloc.h>
@@ -55,6 +59,25 @@ static void vdm_file_end_write(struct file *file)
 	sb_end_write(sb);
 }
 
+/* Does its end promise stable storage? */
+static bool vdm_file_synced(const struct vdm_blk_req *req)
+{
+	return req->op != VBUS_BLK_OP_READ &&
+	       (req->flags & VBUS_BLK_REQ_FUA || req->bq->sync);
+}
+
+/* Process context, and waits.  @err: how the operation went; 0: what is left is its promise. */
+static int vdm_file_ended(struct vdm_blk_req *req, int err)
+{
+	loff_t pos = req->sector << SECTOR_SHIFT;
+
+	if (!err && vdm_file_synced(req))
+		err = vfs_fsync_range(req->bq->blk->file, pos,
+				      pos + req->len - 1, 1);
+	vdm_blk_end(req, vdm_file_status(err));
+	return 0;
+}
+
 /* Return: true if the request is done with, one way or the other. */
 static bool vdm_file_result(struct vdm_blk_req *req, long ret)
 {
@@ -63,6 +86,8 @@ static bool vdm_file_result(struct vdm_blk_req *req, long ret)
 	if (ret > 0)
 		req->pos += ret;
 	if (ret >= 0 && req->pos >= req->len) {
+		if (vdm_file_synced(req))
+			return false;
 		vdm_blk_end(req, 0);
 		return true;
 	}
@@ -109,8 +134,6 @@ static ssize_t vdm_file_once(struct vdm_blk_req *req, bool write, bool nowait)
 		req->iocb.ki_flags |= IOCB_NOWAIT;
 	if (!write)
 		return call_read_iter(file, &req->iocb, &iter);
-	if (req->flags & VBUS_BLK_REQ_FUA || req->bq->sync)
-		req->iocb.ki_flags |= IOCB_DSYNC;
 	ret = vdm_file_start_write(file, nowait);
 	if (ret)
 		return ret;
@@ -126,12 +149,14 @@ static int vdm_file_rw(struct vdm_blk_req *req, bool write, bool nowait)
 
 	if (nowait && !req->bq->blk->limits.nowait)
 		return -EAGAIN;
-	do {
+	while (req->pos < req->len) {
 		ret = vdm_file_once(req, write, nowait);
 		if (ret == -EIOCBQUEUED || vdm_file_result(req, ret))
 			return 0;
-	} while (!nowait);
-	return -EAGAIN;
+		if (nowait)
+			return -EAGAIN;
+	}
+	return vdm_file_ended(req, 0);
 }
 
 static int vdm_file_read(struct vdm_blk_req *req, bool nowait)
@@ -141,13 +166,13 @@ static int vdm_file_read(struct vdm_blk_req *req, bool nowait)
 
 static int vdm_file_write(struct vdm_blk_req *req, bool nowait)
 {
-	bool sync = req->flags & VBUS_BLK_REQ_FUA || req->bq->sync;
+	struct inode *inode = file_inode(req->bq->blk->file);
 
-	/* Through the page cache that ends in an fsync, which waits. */
-	if (nowait && sync && !req->bq->blk->direct)
+	/* "mount -o sync", "chattr +S": each write ends in an fsync, which waits. */
+	if (nowait && IS_SYNC(inode))
 		return -EAGAIN;
 	/* A limit of the thread that happens to serve would bring it a signal. */
-	if (nowait && rlimit(RLIMIT_FSIZE) < i_size_read(file_inode(req->bq->blk->file)))
+	if (nowait && rlimit(RLIMIT_FSIZE) < i_size_read(inode))
 		return -EAGAIN;
 	return vdm_file_rw(req, true, nowait);
 }
@@ -164,14 +189,6 @@ static int vdm_file_fallocate(struct vdm_blk_req *req, int mode)
 {
 	return vfs_fallocate(req->bq->blk->file, mode | FALLOC_FL_KEEP_SIZE,
 			     req->sector << SECTOR_SHIFT, req->len);
-}
-
-static int vdm_file_ended(struct vdm_blk_req *req, int err)
-{
-	if (!err && (req->flags & VBUS_BLK_REQ_FUA || req->bq->sync))
-		err = vfs_fsync(req->bq->blk->file, 1);
-	vdm_blk_end(req, vdm_file_status(err));
-	return 0;
 }
 
 static int vdm_file_discard(struct vdm_blk_req *req, bool nowait)
