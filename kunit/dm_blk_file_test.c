@@ -13,8 +13,8 @@
  * @mkfs says whether there is a journal.  One that can't be written ends the file system;
  * without one, writes of the guest are all that gets to the disk.
  */
-#define EXT4		"mkfs.ext4 -q -F -b 1024 -N 16 -J size=1"
-#define EXT4_PLAIN	"mkfs.ext4 -q -F -b 1024 -N 16 -O ^has_journal"
+#define EXT4		"mkfs.ext4 -q -F -b 1024 -N 16 -E lazy_itable_init=0 -J size=1"
+#define EXT4_PLAIN	"mkfs.ext4 -q -F -b 1024 -N 16 -E lazy_itable_init=0 -O ^has_journal"
 
 static struct blk_guest *ext4_create(struct kunit *test, const char *mkfs,
 				     const char *direct)
@@ -100,8 +100,239 @@ static void blk_sync_elsewhere(struct kunit *test)
 	}
 }
 
+/* --- what is lost --- */
+
+static int blk_flush(struct blk_guest *bg)
+{
+	return blk_do(bg, VBUS_BLK_OP_FLUSH, 0, 0, 0, 0);
+}
+
+static int blk_write(struct blk_guest *bg, u16 flags, u64 sector)
+{
+	return blk_do(bg, VBUS_BLK_OP_WRITE, flags, sector, 0, 4096);
+}
+
+/* What the admin sees. */
+static bool blk_failed(struct blk_guest *bg)
+{
+	char text[8] = "";
+
+	KUNIT_EXPECT_EQ(bg->g.test, 0, conn_guest_read(DEV "failed", text,
+						       sizeof(text)));
+	return text[0] == '1';
+}
+
+/* The page at @sector has the bytes of @seed. */
+static void blk_expect_page(struct blk_guest *bg, u64 sector, u32 seed)
+{
+	blk_mark(bg);
+	KUNIT_EXPECT_EQ(bg->g.test, 0, blk_do(bg, VBUS_BLK_OP_READ, 0, sector, 0,
+					      4096));
+	KUNIT_EXPECT_TRUE(bg->g.test, blk_filled(bg, 0, 4096, seed, 0));
+}
+
+/* Nobody is told that all is safe, by no way; the rest goes on. */
+static void lost_check(struct blk_guest *bg, const char *name)
+{
+	struct kunit *test = bg->g.test;
+	struct file *file;
+	struct blk_io *io;
+	struct blk_ask ask = { .op = VBUS_BLK_OP_FLUSH };
+	u32 i;
+
+	for (i = 0; i < 3; i++)
+		KUNIT_EXPECT_EQ_MSG(test, VBUS_BLK_S_IOERR, blk_flush(bg), "%s",
+				    name);
+	KUNIT_EXPECT_EQ_MSG(test, VBUS_BLK_S_IOERR,
+			    blk_write(bg, VBUS_BLK_REQ_FUA, 64), "%s", name);
+	KUNIT_EXPECT_EQ_MSG(test, VBUS_BLK_S_IOERR,
+			    blk_range(bg, VBUS_BLK_OP_WRITE_ZEROES,
+				      VBUS_BLK_REQ_FUA, 72, 8), "%s", name);
+	io = blk_new(bg, &ask, NULL, 0);
+	KUNIT_ASSERT_EQ(test, 0, blk_add(bg, 1, io, false));
+	conn_guest_kick(&bg->g, 1);
+	blk_expect(bg, 1, io, VBUS_BLK_S_IOERR);
+	/* Others are told, too, and then it is old news to the file system. */
+	file = filp_open(FS_FILE, O_RDONLY, 0);
+	KUNIT_ASSERT_FALSE(test, IS_ERR(file));
+	vfs_fsync(file, 0);
+	KUNIT_EXPECT_EQ(test, 0, vfs_fsync(file, 0));
+	filp_close(file, NULL);
+	KUNIT_EXPECT_EQ_MSG(test, VBUS_BLK_S_IOERR, blk_flush(bg), "%s", name);
+	blk_works(bg, name);
+	KUNIT_EXPECT_TRUE_MSG(test, blk_failed(bg), "%s", name);
+	/* Another guest, one that does not flush: each write is a promise. */
+	KUNIT_ASSERT_EQ(test, 0, conn_guest_start(&bg->g, 0, 1, RING));
+	KUNIT_EXPECT_EQ_MSG(test, VBUS_BLK_S_IOERR, blk_write(bg, 0, 64), "%s",
+			    name);
+	KUNIT_EXPECT_EQ(test, 0, blk_do(bg, VBUS_BLK_OP_READ, 0, 64, 0, 4096));
+}
+
+/* It is a new disk, of what is on the storage. */
+static void blk_enable_again(struct blk_guest *bg)
+{
+	struct kunit *test = bg->g.test;
+
+	conn_guest_unplug(&bg->g);
+	KUNIT_ASSERT_EQ(test, 0, conn_guest_attr(&bg->g, "enable", "0"));
+	KUNIT_EXPECT_FALSE(test, blk_failed(bg));
+	blk_run_with(bg, ALL_FEATURES);
+	KUNIT_EXPECT_FALSE(test, blk_failed(bg));
+	KUNIT_EXPECT_EQ(test, 0, blk_flush(bg));
+	KUNIT_EXPECT_EQ(test, 0, blk_write(bg, VBUS_BLK_REQ_FUA, 64));
+}
+
+static struct blk_guest *lost_create(struct kunit *test, const char *mkfs,
+				     const char *direct)
+{
+	struct blk_guest *bg = ext4_create(test, mkfs, direct);
+
+	KUNIT_ASSERT_EQ(test, 0, conn_guest_attr(&bg->g, "queues", "2"));
+	blk_plug(bg);
+	KUNIT_ASSERT_EQ(test, 0, conn_guest_start(&bg->g, ALL_FEATURES, 2,
+						  RING));
+	KUNIT_EXPECT_EQ(test, 0, blk_flush(bg));
+	return bg;
+}
+
+/* The page cache takes a write and can't pass it on. */
+static void lost_pages_check(struct kunit *test, bool fua)
+{
+	struct blk_guest *bg = lost_create(test, EXT4_PLAIN, "0");
+
+	blk_fill(bg, 0, 4096, 1);
+	KUNIT_EXPECT_EQ(test, 0, blk_write(bg, VBUS_BLK_REQ_FUA, 0));
+	KUNIT_EXPECT_FALSE(test, blk_failed(bg));
+
+	bg->disk->status = BLK_STS_IOERR;
+	blk_fill(bg, 0, 4096, 2);
+	KUNIT_EXPECT_EQ(test, 0, blk_write(bg, 0, 0));
+	KUNIT_EXPECT_EQ(test, VBUS_BLK_S_IOERR,
+			fua ? blk_write(bg, VBUS_BLK_REQ_FUA, 0) :
+			      blk_flush(bg));
+	bg->disk->status = BLK_STS_OK;
+	lost_check(bg, fua ? "FUA" : "FLUSH");
+	/* Until then it has the data, and then what became of it. */
+	blk_expect_page(bg, 0, 2);
+	blk_enable_again(bg);
+	blk_expect_page(bg, 0, 1);
+	blk_exit(test);
+}
+
+static void blk_lost_pages(struct kunit *test)
+{
+	lost_pages_check(test, false);
+	lost_pages_check(test, true);
+}
+
+/* Nobody was waiting when it failed. */
+static void blk_lost_unseen(struct kunit *test)
+{
+	struct blk_guest *bg = lost_create(test, EXT4_PLAIN, "0");
+	struct address_space *mapping = blk_inode(bg)->i_mapping;
+
+	bg->disk->status = BLK_STS_IOERR;
+	KUNIT_EXPECT_EQ(test, 0, blk_write(bg, 0, 0));
+	filemap_fdatawrite(mapping);
+	KUNIT_EXPECT_NE(test, 0, filemap_fdatawait_keep_errors(mapping));
+	bg->disk->status = BLK_STS_OK;
+	KUNIT_EXPECT_TRUE(test, blk_failed(bg));
+	lost_check(bg, "unseen");
+	blk_enable_again(bg);
+}
+
+/* Two flushes at a time: neither may say that all is well. */
+static void blk_lost_racing(struct kunit *test)
+{
+	struct blk_guest *bg = lost_create(test, EXT4_PLAIN, "0");
+	struct blk_ask ask = { .op = VBUS_BLK_OP_FLUSH };
+	struct blk_io *io[2], *done;
+	u32 i;
+
+	bg->disk->hold = true;
+	KUNIT_EXPECT_EQ(test, 0, blk_write(bg, 0, 0));
+	for (i = 0; i < 2; i++) {
+		io[i] = blk_new(bg, &ask, NULL, 0);
+		KUNIT_ASSERT_EQ(test, 0, blk_add(bg, 0, io[i], false));
+		conn_guest_kick(&bg->g, 0);
+		KUNIT_ASSERT_TRUE(test, fake_disk_holds(bg->disk, 1));
+	}
+	bg->disk->status = BLK_STS_IOERR;
+	fake_disk_let_all(bg->disk);
+	for (i = 0; i < 2; i++) {
+		done = blk_take(bg, 0);
+		KUNIT_ASSERT_NOT_NULL(test, done);
+		KUNIT_EXPECT_EQ(test, VBUS_BLK_S_IOERR, blk_result(done));
+	}
+	bg->disk->status = BLK_STS_OK;
+	lost_check(bg, "racing");
+}
+
+/* The disk could not flush its own cache, and what it did with that is not known. */
+static void blk_lost_cache(struct kunit *test)
+{
+	static const char *const direct[] = { "0", "1" };
+	struct blk_guest *bg;
+	u32 i;
+
+	for (i = 0; i < ARRAY_SIZE(direct); i++) {
+		bg = lost_create(test, EXT4, direct[i]);
+		bg->disk->flush_status = BLK_STS_IOERR;
+		KUNIT_EXPECT_EQ(test, VBUS_BLK_S_IOERR, blk_flush(bg));
+		bg->disk->flush_status = BLK_STS_OK;
+		lost_check(bg, "cache of the disk");
+		blk_enable_again(bg);
+		blk_exit(test);
+	}
+}
+
+/* A write past the page cache that fails is told to who has sent it: nothing else is lost. */
+static void blk_lost_nothing(struct kunit *test)
+{
+	struct blk_guest *bg = lost_create(test, EXT4_PLAIN, "1");
+	u32 i;
+
+	for (i = 0; i < 2; i++) {
+		bg->disk->status = BLK_STS_IOERR;
+		KUNIT_EXPECT_EQ(test, VBUS_BLK_S_IOERR,
+				blk_write(bg, i ? VBUS_BLK_REQ_FUA : 0, 0));
+		bg->disk->status = BLK_STS_OK;
+		KUNIT_EXPECT_EQ(test, 0, blk_flush(bg));
+		KUNIT_EXPECT_EQ(test, 0, blk_write(bg, VBUS_BLK_REQ_FUA, 0));
+		KUNIT_EXPECT_FALSE(test, blk_failed(bg));
+	}
+}
+
+/* What was lost before the disk was enabled is not in it, and no concern of its guest. */
+static void blk_lost_before(struct kunit *test)
+{
+	struct blk_guest *bg = ext4_create(test, EXT4_PLAIN, "0");
+	struct file *file = filp_open(FS_FILE, O_RDWR, 0);
+	char byte = 1;
+	loff_t pos = 0;
+
+	KUNIT_ASSERT_FALSE(test, IS_ERR(file));
+	KUNIT_EXPECT_EQ(test, (ssize_t)1, kernel_write(file, &byte, 1, &pos));
+	bg->disk->status = BLK_STS_IOERR;
+	filemap_fdatawrite(file->f_mapping);
+	KUNIT_EXPECT_NE(test, 0, filemap_fdatawait_keep_errors(file->f_mapping));
+	bg->disk->status = BLK_STS_OK;
+	filp_close(file, NULL);
+	blk_run_with(bg, ALL_FEATURES);
+	KUNIT_EXPECT_FALSE(test, blk_failed(bg));
+	KUNIT_EXPECT_EQ(test, 0, blk_flush(bg));
+	KUNIT_EXPECT_EQ(test, 0, blk_do(bg, VBUS_BLK_OP_READ, 0, 0, 0, 4096));
+	KUNIT_EXPECT_TRUE(test, blk_is(bg, 0, 4096, 0));
+}
+
 static struct kunit_case blk_cases[] = {
 	KUNIT_CASE(blk_sync_elsewhere),
+	KUNIT_CASE(blk_lost_pages),
+	KUNIT_CASE(blk_lost_unseen),
+	KUNIT_CASE(blk_lost_racing),
+	KUNIT_CASE(blk_lost_cache),
+	KUNIT_CASE(blk_lost_nothing),
+	KUNIT_CASE(blk_lost_before),
 	{ }
 };
 

@@ -3,7 +3,6 @@
  * Host model "blk": what a guest is told of its disk, every operation on every kind
  * of backing, data of every shape, and what is promised of a write.
  */
-#include <linux/pagemap.h>
 #include "blk_guest.h"
 
 /* --- as the guest sees it --- */
@@ -427,51 +426,6 @@ static void blk_flush_fails(struct kunit *test)
 
 /* --- what is counted --- */
 
-static int lost_fsync(struct file *file, loff_t start, loff_t end, int datasync)
-{
-	return file_check_and_advance_wb_err(file);
-}
-
-/* What is in memory only never fails: play a file system that can. */
-static const struct file_operations lost_fops = {
-	.read_iter = generic_file_read_iter,
-	.write_iter = generic_file_write_iter,
-	.fsync = lost_fsync,
-};
-
-/*
- * What the host could not write back is lost, and a FUA write comes first and fails for
- * it.  That one was not what was lost: FLUSH has to fail, too, and only once.
- */
-static void blk_lost(struct kunit *test)
-{
-	struct blk_guest *bg = blk_create(test, TMPFILE);
-	const struct file_operations *usual;
-	struct file *file;
-
-	file = filp_open(FILE_PATH, O_RDWR, 0);
-	KUNIT_ASSERT_FALSE(test, IS_ERR(file));
-	usual = file_inode(file)->i_fop;
-	file_inode(file)->i_fop = &lost_fops;
-	blk_plug(bg);
-	file_inode(file)->i_fop = usual;
-	KUNIT_ASSERT_EQ(test, 0, conn_guest_start(&bg->g, blk_offered(bg), 1,
-						  RING));
-	KUNIT_EXPECT_EQ(test, 0, blk_do(bg, VBUS_BLK_OP_WRITE,
-					VBUS_BLK_REQ_FUA, 0, 0, 512));
-	KUNIT_EXPECT_EQ(test, 0, blk_do(bg, VBUS_BLK_OP_FLUSH, 0, 0, 0, 0));
-
-	mapping_set_error(file->f_mapping, -EIO);
-	KUNIT_EXPECT_EQ(test, VBUS_BLK_S_IOERR,
-			blk_do(bg, VBUS_BLK_OP_WRITE, VBUS_BLK_REQ_FUA, 0, 0,
-			       512));
-	KUNIT_EXPECT_EQ(test, VBUS_BLK_S_IOERR,
-			blk_do(bg, VBUS_BLK_OP_FLUSH, 0, 0, 0, 0));
-	KUNIT_EXPECT_EQ(test, 0, blk_do(bg, VBUS_BLK_OP_FLUSH, 0, 0, 0, 0));
-	blk_works(bg, "lost");
-	filp_close(file, NULL);
-}
-
 static void blk_stats(struct kunit *test)
 {
 	static const struct {
@@ -584,7 +538,6 @@ static struct kunit_case blk_cases[] = {
 	KUNIT_CASE(blk_bounced_fails),
 	KUNIT_CASE(blk_promise),
 	KUNIT_CASE(blk_flush_fails),
-	KUNIT_CASE(blk_lost),
 	KUNIT_CASE(blk_stats),
 	KUNIT_CASE(blk_resize),
 	{ }

@@ -4,61 +4,7 @@
 # A disk, from mkdir to file systems on it: the attributes, each kind of backing, what
 # only some of them can do, errors of the backing as the guest sees them, and how disks
 # go while they are in use. The backings are null_blk disks with memory, and files.
-. "${0%/*}/lib.sh"
-
-dev=$cfs/devices/blk.d0
-nullb=/sys/kernel/config/nullb
-vbd=/dev/vbda
-sys=/sys/block/vbda
-
-stat_of()
-{
-	sed -n "s/^$1 //p" "$dev/stats"
-}
-
-# null_make NAME ATTRIBUTE=VALUE...
-null_make()
-{
-	local d=$nullb/$1 a
-	mkdir "$d" || return
-	shift
-	for a in size=64 memory_backed=1 "$@"; do
-		echo "${a#*=}" > "$d/${a%%=*}" || return
-	done
-	echo 1 > "$d/power"
-}
-
-# The node of it.
-null_node()
-{
-	echo "/dev/$1"
-}
-
-null_gone()
-{
-	rmdir "$nullb/$1"
-}
-
-enable()
-{
-	echo 1 > $dev/enable
-}
-
-# The device with these attributes, plugged, and the guest has it.
-disk()
-{
-	local a
-	for a; do
-		put "${a#*=}" "$dev/${a%%=*}" || return
-	done
-	enable && plug && wait_for 10 test -b $vbd
-}
-
-disk_gone()
-{
-	{ [ ! -L $slot/device ] || unplug; } && wait_for 20 fails test -e $sys &&
-		wait_for 20 state_is empty && echo 0 > $dev/enable
-}
+. "${0%/*}/lib_blk.sh"
 
 queue_is()
 {
@@ -97,11 +43,6 @@ has_file_system()
 	mkfs.ext4 -q -F $vbd && mount $vbd /mnt && cp -r "$VBUS_TOP/vbus" /mnt/a && sync &&
 		umount /mnt && e2fsck -fn $vbd && mount -o discard $vbd /mnt &&
 		diff -r "$VBUS_TOP/vbus" /mnt/a && rm -r /mnt/a && umount /mnt && e2fsck -fn $vbd
-}
-
-random_block()
-{
-	dd if=/dev/urandom of=/tmp/block bs=4k count=1 status=none
 }
 
 # Discarded blocks may read as anything; here they were punched.
@@ -231,7 +172,7 @@ check "mkdir loads the model" mkdir $dev
 
 # --- attributes ---
 for a in path= readonly=0 serial=d0 logical_block_size=0 physical_block_size=0 queues=1 \
-	 direct=1 discard=1 cache=write-back size=0; do
+	 direct=1 discard=1 cache=write-back size=0 failed=0; do
 	check "${a%%=*} by default" equals "$dev/${a%%=*}" "${a#*=}"
 done
 refuse_write EINVAL relative $dev/path
@@ -267,6 +208,7 @@ done
 check "the longest serial" eval "put $(printf 'x%.0s' {1..63}) $dev/serial"
 check "a serial" eval "put SN-1234 $dev/serial"
 refuse EACCES open $dev/size "size is read-only"
+refuse EACCES open $dev/failed "failed is read-only"
 check "nothing to rescan while disabled" eval "! echo 1 > $dev/rescan"
 
 # --- what can not be enabled ---

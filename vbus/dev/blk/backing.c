@@ -11,6 +11,7 @@
 #include <linux/log2.h>
 #include <linux/module.h>
 #include <linux/namei.h>
+#include <linux/pagemap.h>
 #include <linux/slab.h>
 #include "blk.h"
 
@@ -40,28 +41,34 @@ static int vdm_blk_claim_file(struct vdm_blk *blk)
 	return err;
 }
 
+/*
+ * Pages that could not be written back are still in the page cache, and clean.  Nobody shall find
+ * there what is not on the storage: what is read from now on comes from there.
+ */
+static void vdm_blk_forget_pages(struct vdm_blk *blk)
+{
+	invalidate_inode_pages2(blk->file->f_mapping);
+}
+
 /* At once: who disabled the disk may unmount next. */
 static void vdm_blk_close_file(struct vdm_blk *blk)
 {
-	if (blk->flush_file)
-		filp_close(blk->flush_file, NULL);
 	filp_close(blk->file, NULL);
-	blk->flush_file = NULL;
 	blk->file = NULL;
 }
 
-static int vdm_blk_open_again(struct vdm_blk *blk, int flags)
+/* What is lost from now on concerns this disk; what was before is told to the admin. */
+static void vdm_blk_watch_file(struct vdm_blk *blk)
 {
-	struct file *file = dentry_open(&blk->file->f_path, flags,
-					current_cred());
+	int err = file_check_and_advance_wb_err(blk->file);
 
-	if (IS_ERR(file)) {
-		vbus_dev_err(&blk->dev, "can't open %s again: %ld\n", blk->path,
-			     PTR_ERR(file));
-		return PTR_ERR(file);
+	if (err) {
+		vbus_dev_err(&blk->dev, "not all that was written to %s before is there: %d\n",
+			     blk->path, err);
+		vdm_blk_forget_pages(blk);
 	}
-	blk->flush_file = file;
-	return 0;
+	blk->wb_err = filemap_sample_wb_err(blk->file->f_mapping);
+	blk->lost = 0;
 }
 
 static int vdm_blk_open_file(struct vdm_blk *blk)
@@ -89,12 +96,13 @@ static int vdm_blk_open_file(struct vdm_blk *blk)
 		vbus_dev_err(&blk->dev, "%s is swapped to\n", blk->path);
 		err = -EBUSY;
 	} else {
-		err = vdm_blk_open_again(blk, flags) ?: vdm_blk_claim_file(blk);
+		err = vdm_blk_claim_file(blk);
 	}
 	if (err) {
 		vdm_blk_close_file(blk);
 		return err;
 	}
+	vdm_blk_watch_file(blk);
 	blk->ops = &vdm_blk_file_ops;
 	return 0;
 }
@@ -269,6 +277,8 @@ void vdm_blk_backing_close(struct vdm_blk *blk)
 		mutex_lock(&vdm_blk_files_lock);
 		list_del(&blk->file_node);
 		mutex_unlock(&vdm_blk_files_lock);
+		if (vdm_blk_file_lost(blk, 0))
+			vdm_blk_forget_pages(blk);
 		vdm_blk_close_file(blk);
 	}
 	blk->bdev = NULL;

@@ -348,8 +348,9 @@ struct vdm_blk_queue {
  * @ops: of the backing
  * @bdev: block device, or NULL
  * @file: regular file, or NULL
- * @flush_file: the same file for FLUSH: what could not be written back is reported
- *	once to each, so a FUA write that failed for it does not hide it from FLUSH
+ * @wb_err: where the file's record of failed write-backs stood when it was opened
+ * @lost: 0, or the first errno that says that not all of the file may be on storage;
+ *	see vdm_blk_file_lost()
  * @file_node: on the list of files
  * @limits: of the backing, attributes applied
  * @capacity: sectors; written under dev->config_lock, read without
@@ -372,7 +373,8 @@ struct vdm_blk {
 	const struct vdm_blk_ops *ops;
 	struct block_device *bdev;
 	struct file *file;
-	struct file *flush_file;
+	errseq_t wb_err;
+	int lost;
 	struct list_head file_node;
 	struct vdm_blk_limits limits;
 	u64 capacity;
@@ -442,5 +444,6 @@ extern const struct vdm_blk_ops vdm_blk_bdev_ops;
 extern const struct vdm_blk_ops vdm_blk_file_ops;
 void vdm_blk_bdev_limits(struct vdm_blk *blk, struct vdm_blk_limits *lim);
 int vdm_blk_file_limits(struct vdm_blk *blk, struct vdm_blk_limits *lim);
+int vdm_blk_file_lost(struct vdm_blk *blk, int err);
 
 #endif /* _VDM_BLK_H */

@@ -212,6 +212,14 @@ static int vdm_blk_cache_set(struct vbus_device *dev, const char *value)
 	return 0;
 }
 
+static ssize_t vdm_blk_failed_show(struct vbus_device *dev, char *page)
+{
+	struct vdm_blk *blk = to_vdm_blk(dev);
+
+	return sysfs_emit(page, "%d\n", dev->enabled && blk->file &&
+			  vdm_blk_file_lost(blk, 0));
+}
+
 static ssize_t vdm_blk_size_show(struct vbus_device *dev, char *page)
 {
 	struct vdm_blk *blk = to_vdm_blk(dev);
@@ -239,6 +247,7 @@ VBUS_DEVICE_ATTR(vdm_blk_, direct);
 VBUS_DEVICE_ATTR(vdm_blk_, discard);
 VBUS_DEVICE_ATTR(vdm_blk_, cache);
 VBUS_DEVICE_ATTR_RO(vdm_blk_, size);
+VBUS_DEVICE_ATTR_RO(vdm_blk_, failed);
 VBUS_DEVICE_ATTR_LIVE(vdm_blk_, rescan);
 
 struct configfs_attribute *vdm_blk_attrs[] = {
@@ -252,6 +261,7 @@ struct configfs_attribute *vdm_blk_attrs[] = {
 	&vdm_blk_attr_discard,
 	&vdm_blk_attr_cache,
 	&vdm_blk_attr_size,
+	&vdm_blk_attr_failed,
 	&vdm_blk_attr_rescan,
 	NULL,
 };

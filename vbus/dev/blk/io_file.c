@@ -16,6 +16,7 @@
 #include <linux/blkdev.h>
 #include <linux/falloc.h>
 #include <linux/ioprio.h>
+#include <linux/pagemap.h>
 #include <linux/sched/signal.h>
 #include <linux/stat.h>
 #include <linux/uio.h>
@@ -59,6 +60,46 @@ static void vdm_file_end_write(struct file *file)
 	sb_end_write(sb);
 }
 
+/**
+ * vdm_blk_file_lost() - may what was written be lost?
+ * @blk: a disk with a file
+ * @err: of an fsync of it, or 0
+ *
+ * Pages that could not be written back count as clean, a file system forgets a write of its own
+ * that has failed, and a disk may have dropped its cache when it could not flush it.  None of
+ * them tries again, so the next fsync succeeds.  Here it does not: once is for good, for all
+ * queues and every guest, until the disk is enabled again.
+ *
+ * The record of the page cache is compared with what it was then, as each failure there is told
+ * only once to each struct file.
+ *
+ * Context: any.
+ * Return: 0 or an errno, the same each time.
+ */
+int vdm_blk_file_lost(struct vdm_blk *blk, int err)
+{
+	int lost = READ_ONCE(blk->lost);
+
+	if (lost)
+		return lost;
+	err = err ?: filemap_check_wb_err(blk->file->f_mapping, blk->wb_err);
+	if (!err)
+		return 0;
+	/* A guest sends again what the host had no memory for; that would never end. */
+	lost = err == -ENOSPC || err == -EDQUOT ? -ENOSPC : -EIO;
+	if (!cmpxchg(&blk->lost, 0, lost))
+		vbus_dev_err(&blk->dev, "%s could not be written out: %d; flushes fail until the device is enabled again\n",
+			     blk->path, err);
+	return READ_ONCE(blk->lost);
+}
+
+/* Process context, and waits. */
+static int vdm_file_sync(struct vdm_blk *blk, loff_t start, loff_t end)
+{
+	return vdm_blk_file_lost(blk, 0) ?:
+	       vdm_blk_file_lost(blk, vfs_fsync_range(blk->file, start, end, 1));
+}
+
 /* Does its end promise stable storage? */
 static bool vdm_file_synced(const struct vdm_blk_req *req)
 {
@@ -72,8 +113,7 @@ static int vdm_file_ended(struct vdm_blk_req *req, int err)
 	loff_t pos = req->sector << SECTOR_SHIFT;
 
 	if (!err && vdm_file_synced(req))
-		err = vfs_fsync_range(req->bq->blk->file, pos,
-				      pos + req->len - 1, 1);
+		err = vdm_file_sync(req->bq->blk, pos, pos + req->len - 1);
 	vdm_blk_end(req, vdm_file_status(err));
 	return 0;
 }
@@ -181,7 +221,8 @@ static int vdm_file_flush(struct vdm_blk_req *req, bool nowait)
 {
 	if (nowait)
 		return -EAGAIN;
-	vdm_blk_end(req, vdm_file_status(vfs_fsync(req->bq->blk->flush_file, 1)));
+	vdm_blk_end(req, vdm_file_status(vdm_file_sync(req->bq->blk, 0,
+						       LLONG_MAX)));
 	return 0;
 }
 
