@@ -325,6 +325,80 @@ static void blk_lost_before(struct kunit *test)
 	KUNIT_EXPECT_TRUE(test, blk_is(bg, 0, 4096, 0));
 }
 
+/* --- data that must not change on its way --- */
+
+#define BTRFS		"mkfs.btrfs -q -f -M -m single -d single"
+#define BTRFS_BYTES	(32 * 1024 * 1024)
+
+static const struct {
+	const char *name;
+	const char *mkfs;
+	size_t bytes;
+	bool stable;	/* the disk says that it must not */
+	const char *direct;
+	u64 bounced;
+} stables[] = {
+	{ "btrfs", BTRFS, BTRFS_BYTES, false, "1", 1 },
+	{ "btrfs, page cache", BTRFS, BTRFS_BYTES, false, "0", 0 },
+	{ "a disk with checksums", EXT4_PLAIN, EXT4_BYTES, true, "1", 1 },
+	{ "a disk with checksums, page cache", EXT4_PLAIN, EXT4_BYTES, true,
+	  "0", 0 },
+	{ "ext4", EXT4_PLAIN, EXT4_BYTES, false, "1", 0 },
+};
+
+/*
+ * The guest writes to its pages while the disk has the request.  What it gets is one or the other,
+ * where data is only carried; but where there is a checksum it must be what it was when it was sent.
+ */
+static void scribble_check(struct kunit *test, u32 row)
+{
+	struct blk_guest *bg = blk_create_sized(test, DISK, stables[row].bytes);
+	struct blk_ask ask = { .op = VBUS_BLK_OP_WRITE };
+	struct ioq_seg data = blk_seg(bg, 0, 16384, false);
+	bool direct = *stables[row].direct == '1';
+	struct blk_io *io;
+
+	if (stables[row].stable)
+		blk_queue_flag_set(QUEUE_FLAG_STABLE_WRITES,
+				   bg->disk->disk->queue);
+	blk_mount(bg, stables[row].mkfs);
+	KUNIT_ASSERT_EQ(test, 0, conn_guest_attr(&bg->g, "direct",
+						 stables[row].direct));
+	blk_run_with(bg, ALL_FEATURES);
+	blk_fill(bg, 0, 16384, 1);
+	io = blk_new(bg, &ask, &data, 1);
+	KUNIT_ASSERT_EQ(test, 0, blk_add(bg, 0, io, false));
+	bg->disk->hold = direct;
+	conn_guest_kick(&bg->g, 0);
+	if (direct)
+		KUNIT_ASSERT_TRUE_MSG(test, fake_disk_holds(bg->disk, 1), "%s",
+				      stables[row].name);
+	else
+		blk_expect(bg, 0, io, 0);
+	blk_fill(bg, 0, 16384, 2);
+	fake_disk_let_all(bg->disk);
+	if (direct)
+		blk_expect(bg, 0, io, 0);
+	KUNIT_EXPECT_EQ_MSG(test, conn_guest_stat(&bg->g, "bounced"),
+			    stables[row].bounced, "%s", stables[row].name);
+	blk_mark(bg);
+	KUNIT_EXPECT_EQ_MSG(test, 0, blk_do(bg, VBUS_BLK_OP_READ, 0, 0, 0,
+					    16384), "%s", stables[row].name);
+	KUNIT_EXPECT_TRUE_MSG(test, blk_filled(bg, 0, 16384,
+					       direct && !stables[row].bounced ?
+					       2 : 1, 0),
+			      "%s", stables[row].name);
+	blk_exit(test);
+}
+
+static void blk_scribble(struct kunit *test)
+{
+	u32 i;
+
+	for (i = 0; i < ARRAY_SIZE(stables); i++)
+		scribble_check(test, i);
+}
+
 static struct kunit_case blk_cases[] = {
 	KUNIT_CASE(blk_sync_elsewhere),
 	KUNIT_CASE(blk_lost_pages),
@@ -333,6 +407,7 @@ static struct kunit_case blk_cases[] = {
 	KUNIT_CASE(blk_lost_cache),
 	KUNIT_CASE(blk_lost_nothing),
 	KUNIT_CASE(blk_lost_before),
+	KUNIT_CASE(blk_scribble),
 	{ }
 };
 

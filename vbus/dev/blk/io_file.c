@@ -309,6 +309,21 @@ const struct vdm_blk_ops vdm_blk_file_ops = {
 	.gone = vdm_file_gone,
 };
 
+/*
+ * Past the page cache it is the guest's own pages that a file system, or what its disk is made of,
+ * may take checksums or copies of, and the guest may write to them meanwhile.  Disks say so, and
+ * file systems on one disk have nothing of the kind.  Those without a disk of their own say nothing:
+ * btrfs keeps a checksum of each block, network file systems may sign what they send.
+ */
+static bool vdm_file_stable(struct file *file)
+{
+	struct address_space *mapping = file->f_mapping;
+	struct super_block *sb = mapping->host->i_sb;
+
+	return !sb->s_bdev || bdev_stable_writes(sb->s_bdev) ||
+	       sb->s_iflags & SB_I_STABLE_WRITES || mapping_stable_writes(mapping);
+}
+
 /**
  * vdm_blk_file_limits() - what a file can do
  * @blk: with @blk->file
@@ -340,6 +355,7 @@ int vdm_blk_file_limits(struct vdm_blk *blk, struct vdm_blk_limits *lim)
 	if (!blk->direct)
 		return 0;
 
+	lim->stable = vdm_file_stable(file);
 	err = vfs_getattr(&file->f_path, &stat, STATX_DIOALIGN,
 			  AT_STATX_DONT_SYNC);
 	if (!err && stat.result_mask & STATX_DIOALIGN) {
