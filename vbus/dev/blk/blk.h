@@ -58,7 +58,7 @@
 
 /*
  * Of copies at a time in a queue, in pages: 4 MiB.  What a guest makes us copy it makes us
- * allocate, and not all of that can be charged to its VMM.
+ * allocate; a VMM without a limit of memory is not to make us allocate without end.
  */
 #define VDM_BLK_BOUNCE_MAX	1024
 

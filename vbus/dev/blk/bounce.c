@@ -2,8 +2,12 @@
 /*
  * Host model "blk": memory of a request that is not found in its slot: longer lists
  * of pages, and copies of data that the backing could not use where it lies.
+ *
+ * All of it is charged to who has opened the bus, whose guest makes us keep it: also
+ * what a work item allocates.
  */
 #include <linux/mm.h>
+#include <linux/sched/mm.h>
 #include <linux/slab.h>
 #include "blk.h"
 
@@ -30,9 +34,14 @@ struct vdm_blk_bounce {
  */
 int vdm_blk_more_vecs(struct vdm_blk_req *req)
 {
-	if (!req->more)
+	struct mem_cgroup *old;
+
+	if (!req->more) {
+		old = set_active_memcg(vbus_conn_memcg(req->bq->q->conn));
 		req->more = kvmalloc_array(VDM_BLK_VECS, sizeof(*req->more),
 					   GFP_NOIO | __GFP_ACCOUNT);
+		set_active_memcg(old);
+	}
 	if (!req->more)
 		return -ENOMEM;
 	req->bv = req->more;
@@ -49,7 +58,7 @@ static void vdm_blk_free_pages(struct vdm_blk_req *req)
 	req->nr_bv = 0;
 }
 
-/* One page an entry; VDM_BLK_DATA_MAX in single pages is fewer than VDM_BLK_VECS. */
+/* Under the memory cgroup of the guest.  One page an entry; VDM_BLK_DATA_MAX in single pages is fewer than VDM_BLK_VECS. */
 static int vdm_blk_alloc_pages(struct vdm_blk_req *req)
 {
 	u64 left;
@@ -119,10 +128,16 @@ static int vdm_blk_copy(struct vdm_blk_req *req, const struct ioq_seg *segs,
 int vdm_blk_bounce(struct vdm_blk_req *req, const struct ioq_seg *segs, u32 nr)
 {
 	struct vdm_blk_bounce *bounce;
+	struct mem_cgroup *old;
+	int err = -ENOMEM;
 
+	old = set_active_memcg(vbus_conn_memcg(req->bq->q->conn));
 	bounce = kmalloc(struct_size(bounce, segs, nr),
 			 GFP_NOIO | __GFP_ACCOUNT);
-	if (!bounce || vdm_blk_more_vecs(req) || vdm_blk_alloc_pages(req)) {
+	if (bounce)
+		err = vdm_blk_more_vecs(req) ?: vdm_blk_alloc_pages(req);
+	set_active_memcg(old);
+	if (err) {
 		kfree(bounce);
 		return VBUS_BLK_S_RESOURCE;
 	}

@@ -7,6 +7,7 @@
  * flight, which takes as long as the storage takes to answer.
  */
 #include <linux/module.h>
+#include <linux/sched/mm.h>
 #include <linux/slab.h>
 #include <linux/vbus_abi.h>
 #include <linux/workqueue.h>
@@ -141,9 +142,12 @@ static void vdm_blk_queue_info(struct vbus_device *dev, u32 q,
 static int vdm_blk_start(struct vbus_conn *conn)
 {
 	struct vdm_blk *blk = to_vdm_blk(vbus_conn_device(conn));
+	struct mem_cgroup *old;
 	u32 i, started = 0;
 	int err = 0;
 
+	/* A guest without a VMM's thread of its own starts queues from a work item. */
+	old = set_active_memcg(vbus_conn_memcg(conn));
 	for (i = 0; i < blk->queues && !err; i++) {
 		if (!vbus_conn_queue(conn, i)->attached)
 			continue;
@@ -151,6 +155,7 @@ static int vdm_blk_start(struct vbus_conn *conn)
 					  vbus_conn_features(conn));
 		started++;
 	}
+	set_active_memcg(old);
 	if (!err && !started) {
 		vbus_dev_err(&blk->dev, "guest must enable a queue\n");
 		err = -EINVAL;
