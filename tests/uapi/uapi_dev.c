@@ -478,6 +478,25 @@ static void test_running(void)
 	       "nothing came back", "the register rings as well");
 }
 
+static int set_run(uint32_t run)
+{
+	uint64_t len = sizeof(run);
+
+	return attr(VBUS_DEV_SET_ATTR, VBUS_GROUP_STATE, VBUS_STATE_RUN, &run, &len);
+}
+
+/* A pause is no way to have it work again. */
+static void test_broken_run(void)
+{
+	REFUSE(EIO, set_run(1), "RUN 1 while it is broken");
+	WORKS(set_run(0), "RUN 0 while it is broken");
+	REFUSE(EIO, set_run(1), "RUN 1 after that");
+	REFUSE(EIO, set_run(1), "RUN 1 once more");
+	WORKS(reg_write(VBUS_REG_STATUS, 7, 4), "RUNNING, which it was");
+	result(reg32(VBUS_REG_STATUS) == (7 | VBUS_STATUS_NEEDS_RESET), "it does not",
+	       "the status says NEEDS_RESET still");
+}
+
 /* What the guest puts into its ring can only stop its own device. */
 static void test_broken(void)
 {
@@ -487,6 +506,7 @@ static void test_broken(void)
 	result(event_comes(config_irq), "no signal", "a bad chain raises the config signal");
 	result(reg32(VBUS_REG_STATUS) == (7 | VBUS_STATUS_NEEDS_RESET), "it does not",
 	       "the status says NEEDS_RESET");
+	test_broken_run();
 	WORKS(reset(), "RESET");
 	result(reg32(VBUS_REG_STATUS) == 0 && reg32(VBUS_REG_ACCEPTED) == 0 &&
 	       reg32(VBUS_REG_CONFIG_VECTOR) == VBUS_NO_VECTOR &&

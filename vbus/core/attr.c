@@ -187,7 +187,10 @@ static int vbus_state_set_queue(struct vbus_conn *conn,
 	return 0;
 }
 
-/* 0 stops a running device where it stands, 1 lets it go on. */
+/*
+ * 0 stops a running device where it stands, 1 lets it go on.  A broken one stays where
+ * it is until it was reset.
+ */
 static int vbus_state_set_run(struct vbus_conn *conn, u32 run)
 {
 	int ret;
@@ -200,7 +203,7 @@ static int vbus_state_set_run(struct vbus_conn *conn, u32 run)
 		return 0;
 	}
 	if (!conn->paused)
-		return 0;
+		return test_bit(0, &conn->broken) ? -EIO : 0;
 	ret = vbus_conn_start(conn);
 	if (!ret)
 		conn->paused = false;

@@ -245,6 +245,9 @@ int vbus_conn_start(struct vbus_conn *conn)
 	int ret;
 
 	lockdep_assert_held(&conn->lock);
+	/* What broke has a ring, or a back end, that nobody can go on with. */
+	if (test_bit(0, &conn->broken))
+		return -EIO;
 	ret = conn->dev->model->start(conn);
 	if (ret)
 		return ret;
