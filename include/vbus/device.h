@@ -43,6 +43,7 @@ struct vbus_conn;
 struct vbus_device;
 struct vbus_queue;
 struct vbus_slot;
+struct workqueue_struct;
 
 /**
  * struct vbus_queue_info - limits of one queue, from vbus_model.queue_info
@@ -95,7 +96,8 @@ struct vbus_device_info {
  * @serve: the same, in process context; a model has either this or @kick.  With
  *	@nowait it runs in a thread of the VMM that is about to go back to its guest:
  *	it must not wait for anything but memory.  Returns true if it has left
- *	chains: it is then called again, without @nowait.
+ *	chains: it is then called again, without @nowait.  Not for @multi: the
+ *	workqueue is the device's.
  * @config_read: copy config space bytes; range was checked; must not sleep
  * @stat: value of counter @nr
  */
@@ -158,6 +160,7 @@ struct vbus_device {
 	bool enabled;
 	/* private: core */
 	struct list_head slots;
+	struct workqueue_struct *serve_wq;
 	/* guards conns, config_gen and what config_read reads */
 	spinlock_t config_lock;
 	struct list_head conns;

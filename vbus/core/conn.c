@@ -16,13 +16,18 @@ static void vbus_conn_release(struct kref *ref)
 {
 	struct vbus_conn *conn = container_of(ref, struct vbus_conn, ref);
 
-	vbus_conn_vectors_release(conn);
-	vbus_serve_wq_destroy(conn);
-	kvfree(conn->queues);
 	config_item_put(&conn->slot->item);
 	vbus_bus_put(conn->bus);
 	mutex_destroy(&conn->lock);
-	kfree(conn);
+	/* A kick through the native front may just have seen that it is a shell. */
+	kfree_rcu(conn, rcu);
+}
+
+/* What a shell needs no more.  A grace period has passed since it was connected. */
+static void vbus_conn_strip(struct vbus_conn *conn)
+{
+	vbus_conn_vectors_release(conn);
+	vbus_conn_queues_put(conn);
 }
 
 void vbus_conn_put(struct vbus_conn *conn)
@@ -95,21 +100,15 @@ static struct vbus_conn *vbus_conn_alloc(struct vbus_session *session,
 	ret = vbus_conn_vectors_init(conn);
 	if (ret)
 		goto err_free;
-	if (conn->dev->model->serve) {
-		ret = vbus_serve_wq_create(conn);
-		if (ret)
-			goto err_vectors;
-	}
+	conn->serve_wq = conn->dev->serve_wq;
 	ret = vbus_conn_queues_init(conn);
 	if (ret)
-		goto err_serve;
+		goto err_vectors;
 
 	config_item_get(&slot->item);
 	config_group_get(&conn->bus->group);
 	return conn;
 
-err_serve:
-	vbus_serve_wq_destroy(conn);
 err_vectors:
 	vbus_conn_vectors_release(conn);
 err_free:
@@ -152,9 +151,10 @@ struct vbus_conn *vbus_conn_open(struct vbus_session *session, u32 nr)
 
 	mutex_lock(&conn->lock);
 	ret = dev->model->connect ? dev->model->connect(conn) : 0;
-	conn->connected = !ret;
+	WRITE_ONCE(conn->connected, !ret);
 	mutex_unlock(&conn->lock);
 	if (ret) {
+		vbus_conn_strip(conn);
 		vbus_conn_put(conn);
 		goto err_unlock;
 	}
@@ -202,10 +202,16 @@ void vbus_conn_disconnect(struct vbus_conn *conn)
 	if (dev->model->disconnect)
 		dev->model->disconnect(conn);
 	/* 4. From here every access answers ENODEV. */
-	conn->connected = false;
+	WRITE_ONCE(conn->connected, false);
 	conn->dev = NULL;
 	conn->mem = NULL;
 	conn->memcg = NULL;
+	/*
+	 * 5. Signals and kicks that run end.  One grace period for all of it, as a
+	 * dying VMM waits for this.
+	 */
+	synchronize_rcu();
+	vbus_conn_strip(conn);
 	mutex_unlock(&conn->lock);
 
 	list_del_init(&conn->session_node);

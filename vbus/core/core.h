@@ -43,6 +43,8 @@
 #include <linux/irq_work.h>
 #include <linux/kref.h>
 #include <linux/mutex.h>
+#include <linux/rcupdate.h>
+#include <linux/refcount.h>
 #include <linux/task_work.h>
 #include <linux/uidgid.h>
 #include <linux/wait.h>
@@ -206,7 +208,12 @@ struct vbus_conn_queue {
 
 /**
  * struct vbus_conn - a device as one guest sees it
+ *
+ * Once disconnected it is a shell that answers ENODEV: this struct, and whatever file
+ * leads to it, is all that is left.
+ *
  * @ref: shells may outlive the session
+ * @rcu: frees it
  * @bus: referenced
  * @slot: referenced
  * @dev: referenced while @connected
@@ -216,7 +223,8 @@ struct vbus_conn_queue {
  * @dev_node: on dev->conns, under dev->config_lock
  * @lock: see the top of this file
  * @native: opened by a guest, unseen by the session's user
- * @connected: under @lock; false for good once disconnected
+ * @connected: under @lock; false for good once disconnected. A grace period later
+ *	there are neither @queues nor @vectors
  * @info: shape of the device
  * @nr_vectors: one per queue and one for config
  * @accepted: register
@@ -228,12 +236,14 @@ struct vbus_conn_queue {
  * @started: model->start was called
  * @broken: bit 0: NEEDS_RESET
  * @priv: the model's
- * @serve_wq: serves queues, if the model has a hook for that
- * @queues: info.nr_queues of them
- * @vectors: nr_vectors of them
+ * @serve_wq: the device's; used while a queue runs
+ * @queue_users: one while connected, and one for each task work that serves
+ * @queues: info.nr_queues of them, while there are users
+ * @vectors: nr_vectors of them, while connected
  */
 struct vbus_conn {
 	struct kref ref;
+	struct rcu_head rcu;
 	struct vbus_bus *bus;
 	struct vbus_slot *slot;
 	struct vbus_device *dev;
@@ -256,6 +266,7 @@ struct vbus_conn {
 	unsigned long broken;
 	void *priv;
 	struct workqueue_struct *serve_wq;
+	refcount_t queue_users;
 	struct vbus_conn_queue *queues;
 	struct vbus_vector *vectors;
 };
@@ -341,6 +352,7 @@ void vbus_conn_stop(struct vbus_conn *conn);
 
 /* queue.c */
 int vbus_conn_queues_init(struct vbus_conn *conn);
+void vbus_conn_queues_put(struct vbus_conn *conn);
 int vbus_queue_attach(struct vbus_conn_queue *cq);
 void vbus_queue_detach(struct vbus_conn_queue *cq);
 void vbus_queue_kick(struct vbus_conn_queue *cq);
@@ -349,8 +361,7 @@ void vbus_queue_kick(struct vbus_conn_queue *cq);
 void vbus_serve_init(struct vbus_conn_queue *cq);
 void vbus_serve_ring(struct vbus_conn_queue *cq);
 void vbus_serve_stop(struct vbus_conn_queue *cq);
-int vbus_serve_wq_create(struct vbus_conn *conn);
-void vbus_serve_wq_destroy(struct vbus_conn *conn);
+struct workqueue_struct *vbus_serve_wq_create(const struct vbus_device *dev);
 
 /* signal.c */
 struct vbus_irq *vbus_irq_alloc(struct mem_cgroup *memcg,
@@ -359,6 +370,7 @@ struct vbus_irq *vbus_irq_alloc(struct mem_cgroup *memcg,
 void vbus_vector_init(struct vbus_vector *vector);
 void vbus_vector_bind(struct vbus_vector *vector, struct vbus_irq *irq);
 void vbus_vector_signal(struct vbus_vector *vector);
+void vbus_vector_release(struct vbus_vector *vector);
 int vbus_conn_vectors_init(struct vbus_conn *conn);
 void vbus_conn_vectors_release(struct vbus_conn *conn);
 void vbus_conn_signal(struct vbus_conn *conn, u32 vector);

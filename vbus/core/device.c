@@ -19,6 +19,21 @@ static ssize_t vbus_device_enable_show(struct config_item *item, char *page)
 	return sysfs_emit(page, "%d\n", READ_ONCE(dev->enabled));
 }
 
+static int vbus_device_wq_create(struct vbus_device *dev)
+{
+	if (!dev->model->serve)
+		return 0;
+	dev->serve_wq = vbus_serve_wq_create(dev);
+	return dev->serve_wq ? 0 : -ENOMEM;
+}
+
+static void vbus_device_wq_destroy(struct vbus_device *dev)
+{
+	if (dev->serve_wq)
+		destroy_workqueue(dev->serve_wq);
+	dev->serve_wq = NULL;
+}
+
 static int vbus_device_set_enabled(struct vbus_device *dev, bool on)
 {
 	int ret;
@@ -34,11 +49,17 @@ static int vbus_device_set_enabled(struct vbus_device *dev, bool on)
 		}
 		WRITE_ONCE(dev->enabled, false);
 		dev->model->disable(dev);
+		vbus_device_wq_destroy(dev);
 		return 0;
 	}
 
+	ret = vbus_device_wq_create(dev);
+	if (ret)
+		return ret;
 	ret = dev->model->enable(dev);
-	if (!ret)
+	if (ret)
+		vbus_device_wq_destroy(dev);
+	else
 		WRITE_ONCE(dev->enabled, true);
 	return ret;
 }

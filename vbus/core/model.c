@@ -28,8 +28,8 @@ static struct vbus_model *vbus_model_find(const char *name)
  * @model: filled in; must live until vbus_unregister_model()
  *
  * Context: may sleep.
- * Return: 0, -EINVAL: a mandatory hook is missing; -EEXIST: name taken;
- * -ENOMEM.
+ * Return: 0, -EINVAL: a mandatory hook is missing, or there is one that does not go
+ * with the others; -EEXIST: name taken; -ENOMEM.
  */
 int vbus_register_model(struct vbus_model *model)
 {
@@ -39,7 +39,8 @@ int vbus_register_model(struct vbus_model *model)
 	if (!model->name || !model->alloc || !model->free || !model->enable ||
 	    !model->disable || !model->device_info || !model->queue_info ||
 	    !model->start || !model->stop || !model->kick == !model->serve ||
-	    !model->config_read || (model->nr_stats && !model->stat))
+	    !model->config_read || (model->nr_stats && !model->stat) ||
+	    (model->multi && model->serve))
 		return -EINVAL;
 
 	type = vbus_device_type_create(model);

@@ -15,27 +15,38 @@
 /* Most slow calls of one front at once, on a NUMA node: each takes a thread. */
 #define VBUS_NATIVE_CALLS	64
 
+/* What there is only while it is connected. */
 static void vbus_native_free(struct vbus_native *nv)
 {
 	if (nv->wq)
 		destroy_workqueue(nv->wq);
 	kvfree(nv->slots);
 	kvfree(nv->pages);
-	kfree(nv);
+	nv->wq = NULL;
+	nv->slots = NULL;
+	nv->pages = NULL;
+}
+
+/* The same of a front that was in use.  A grace period has passed since it was. */
+static void vbus_native_strip(struct vbus_native *nv)
+{
+	u32 i;
+
+	for (i = 0; i < nv->nr_queues; i++)
+		vbus_vector_release(&nv->queues[i].vector);
+	for (i = 0; i < VBUS_MAX_SLOTS; i++)
+		mutex_destroy(&nv->slots[i].lock);
+	vbus_native_free(nv);
+	vbus_bus_put(nv->bus);
+	nv->bus = NULL;
 }
 
 static void vbus_native_release(struct kref *ref)
 {
 	struct vbus_native *nv = container_of(ref, struct vbus_native, ref);
-	u32 i;
 
-	for (i = 0; i < nv->nr_queues; i++)
-		vbus_vector_bind(&nv->queues[i].vector, NULL);
-	for (i = 0; i < VBUS_MAX_SLOTS; i++)
-		mutex_destroy(&nv->slots[i].lock);
 	mutex_destroy(&nv->lock);
-	vbus_bus_put(nv->bus);
-	vbus_native_free(nv);
+	kfree(nv);
 }
 
 static void vbus_native_put(struct vbus_native *nv)
@@ -65,6 +76,7 @@ static struct vbus_native *vbus_native_alloc(struct vbus_session *session,
 				 vbus_bus_name(session->bus));
 	if (!nv->pages || !nv->slots || !nv->wq) {
 		vbus_native_free(nv);
+		kfree(nv);
 		return NULL;
 	}
 	kref_init(&nv->ref);
@@ -109,6 +121,7 @@ struct vbus_native *vbus_native_open(struct vbus_session *session,
 	}
 	mutex_unlock(&bus->lock);
 	if (busy) {
+		vbus_native_strip(nv);
 		vbus_native_put(nv);
 		return ERR_PTR(-EBUSY);
 	}
@@ -236,7 +249,7 @@ int vbus_native_reset(struct vbus_native *nv)
 }
 EXPORT_SYMBOL_GPL(vbus_native_reset);
 
-/* The session is not touched after this. */
+/* Neither session nor bus is touched after this, and who was bound may go. */
 static void vbus_native_disconnect(struct vbus_native *nv)
 {
 	struct vbus_session *session;
@@ -258,6 +271,9 @@ static void vbus_native_disconnect(struct vbus_native *nv)
 	mutex_lock(&nv->bus->lock);
 	session->native = NULL;
 	mutex_unlock(&nv->bus->lock);
+	/* Rings and interrupts that run end. */
+	synchronize_rcu();
+	vbus_native_strip(nv);
 	mutex_unlock(&nv->lock);
 	/* The session's reference. */
 	vbus_native_put(nv);
@@ -282,14 +298,7 @@ void vbus_native_detach(struct vbus_session *session)
 
 void vbus_native_close(struct vbus_native *nv)
 {
-	u32 i;
-
 	vbus_native_disconnect(nv);
-	/* Whoever was bound may go as soon as we return. */
-	mutex_lock(&nv->lock);
-	for (i = 0; i < nv->nr_queues; i++)
-		vbus_vector_bind(&nv->queues[i].vector, NULL);
-	mutex_unlock(&nv->lock);
 	vbus_native_put(nv);
 }
 EXPORT_SYMBOL_GPL(vbus_native_close);
@@ -436,9 +445,14 @@ EXPORT_SYMBOL_GPL(vbus_native_write);
 
 void vbus_native_ring(struct vbus_native *nv, u32 page)
 {
-	if (page < nv->nr_pages)
-		vbus_callp_ring(&nv->pages[array_index_nospec(page,
-							      nv->nr_pages)]);
+	if (page >= nv->nr_pages)
+		return;
+	page = array_index_nospec(page, nv->nr_pages);
+	rcu_read_lock();
+	/* The pages go a grace period after it. */
+	if (READ_ONCE(nv->session))
+		vbus_callp_ring(&nv->pages[page]);
+	rcu_read_unlock();
 }
 EXPORT_SYMBOL_GPL(vbus_native_ring);
 

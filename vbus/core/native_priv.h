@@ -92,7 +92,7 @@ struct vbus_nslot {
  * struct vbus_native - the native front of a session
  * @ref: see the top of this file
  * @lock: likewise
- * @bus: referenced
+ * @bus: referenced while connected
  * @session: while connected, else NULL; written under @lock, calls read it: they
  *	have ended by then
  * @mem: the session's, likewise
@@ -101,7 +101,7 @@ struct vbus_nslot {
  * @nr_queues: event queues
  * @nr_pages: call pages
  * @wq: runs slow calls; of its own, so that a guest that makes many holds up nobody
- *	else's
+ *	else's.  While connected, as are @pages and @slots
  * @queues: the queues
  * @pages: the pages
  * @slots: VBUS_MAX_SLOTS of them

@@ -17,6 +17,7 @@ int vbus_conn_queues_init(struct vbus_conn *conn)
 	const struct vbus_model *model = conn->dev->model;
 	u32 i;
 
+	refcount_set(&conn->queue_users, 1);
 	if (!conn->info.nr_queues)
 		return 0;
 	conn->queues = kvcalloc(conn->info.nr_queues, sizeof(*conn->queues),
@@ -35,6 +36,13 @@ int vbus_conn_queues_init(struct vbus_conn *conn)
 		vbus_serve_init(cq);
 	}
 	return 0;
+}
+
+/* A task work has one of them inside: it may be the last to go. */
+void vbus_conn_queues_put(struct vbus_conn *conn)
+{
+	if (refcount_dec_and_test(&conn->queue_users))
+		kvfree(conn->queues);
 }
 
 /* A write of 1 to ENABLE: check what the guest programmed and map its ring. */
@@ -118,7 +126,11 @@ void vbus_conn_kick(struct vbus_conn *conn, u32 queue)
 	if (queue >= conn->info.nr_queues)
 		return;
 	queue = array_index_nospec(queue, conn->info.nr_queues);
-	vbus_queue_kick(&conn->queues[queue]);
+	rcu_read_lock();
+	/* The queues go a grace period after it. */
+	if (READ_ONCE(conn->connected))
+		vbus_queue_kick(&conn->queues[queue]);
+	rcu_read_unlock();
 }
 EXPORT_SYMBOL_GPL(vbus_conn_kick);
 

@@ -14,8 +14,8 @@
  *		somebody will: the one who is serving, the task work, or the work.
  *   RUNNING	somebody serves; a bit lock.  Who lets go of it looks at WANTED once
  *		more.
- *   TASKED	the task work is queued.  It holds a reference to the connection and
- *		this module, as it may come when all else is over.
+ *   TASKED	the task work is queued.  It holds a reference to the connection, its
+ *		queues and this module, as it may come when all else is over.
  *
  * A ring is `set WANTED, barrier, look at RUNNING', the end of a run is `clear
  * RUNNING, barrier, look at WANTED': one of them sees the other's.
@@ -91,6 +91,7 @@ static void vbus_serve_task(struct callback_head *head)
 	/* A ring from now on may queue it again. */
 	smp_mb__after_atomic();
 	vbus_serve(cq, true);
+	vbus_conn_queues_put(conn);
 	vbus_conn_put(conn);
 	module_put(THIS_MODULE);
 }
@@ -116,12 +117,15 @@ static bool vbus_serve_by_task(struct vbus_conn_queue *cq)
 	    test_and_set_bit(VBUS_SERVE_TASKED, &cq->serve))
 		return false;
 	kref_get(&conn->ref);
+	/* Not from 0: kicks come to connected devices only. */
+	refcount_inc(&conn->queue_users);
 	__module_get(THIS_MODULE);
 	if (!task_work_add(current, &cq->serve_task, TWA_RESUME))
 		return true;
 	clear_bit(VBUS_SERVE_TASKED, &cq->serve);
 	module_put(THIS_MODULE);
-	/* Not the last one: kicks come to connected devices only. */
+	/* Neither was the last one. */
+	vbus_conn_queues_put(conn);
 	vbus_conn_put(conn);
 	return false;
 }
@@ -158,21 +162,13 @@ void vbus_serve_init(struct vbus_conn_queue *cq)
 }
 
 /*
- * Each connection has a workqueue of its own: what one guest keeps busy must not be what
- * another one waits for.  Memory may be written out through it.
+ * Each device has a workqueue of its own, from enable to disable: what one guest keeps
+ * busy must not be what another one waits for, and a device that is served has one guest.
+ * It is the admin who makes devices, so there are as many threads as he wants, however
+ * often a VMM opens them.  Memory may be written out through it.
  */
-int vbus_serve_wq_create(struct vbus_conn *conn)
+struct workqueue_struct *vbus_serve_wq_create(const struct vbus_device *dev)
 {
-	conn->serve_wq = alloc_workqueue("vbus-%s-%u", WQ_UNBOUND |
-					 WQ_MEM_RECLAIM, VBUS_MAX_QUEUES,
-					 vbus_bus_name(conn->bus),
-					 conn->slot->nr);
-	return conn->serve_wq ? 0 : -ENOMEM;
-}
-
-/* NULL will do. */
-void vbus_serve_wq_destroy(struct vbus_conn *conn)
-{
-	if (conn->serve_wq)
-		destroy_workqueue(conn->serve_wq);
+	return alloc_workqueue("vbus-%s-serve", WQ_UNBOUND | WQ_MEM_RECLAIM,
+			       VBUS_MAX_QUEUES, dev->name);
 }

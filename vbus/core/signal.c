@@ -177,19 +177,23 @@ int vbus_conn_vectors_init(struct vbus_conn *conn)
 	return 0;
 }
 
-/*
- * Last reference: nobody signals any more, but a signal may still run.  One grace
- * period for all vectors, as a dying VMM waits for this.
- */
+/* Nobody signals any more, and a grace period has passed since. */
+void vbus_vector_release(struct vbus_vector *vector)
+{
+	struct vbus_irq *irq;
+
+	irq_work_sync(&vector->work);
+	irq = rcu_replace_pointer(vector->irq, NULL, true);
+	vbus_irq_free(irq);
+}
+
+/* The same for all of a connection. */
 void vbus_conn_vectors_release(struct vbus_conn *conn)
 {
 	u32 i;
 
-	synchronize_rcu();
-	for (i = 0; i < conn->nr_vectors; i++) {
-		irq_work_sync(&conn->vectors[i].work);
-		vbus_irq_free(rcu_dereference_protected(conn->vectors[i].irq,
-							true));
-	}
+	for (i = 0; i < conn->nr_vectors; i++)
+		vbus_vector_release(&conn->vectors[i]);
 	kvfree(conn->vectors);
+	conn->vectors = NULL;
 }
