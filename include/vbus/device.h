@@ -14,17 +14,17 @@
  *	connect .. disconnect	a VMM opens the slot .. closes it, or dies
  *	start .. stop		the guest sets RUNNING .. resets, or is reset
  *
- * enable and disable run under dev->lock; connect, disconnect, start and stop
- * under conn->lock.  All of these may sleep, but the last four must not take
- * the RTNL: with the loopback connector the guest's driver may hold it while it
- * writes the register that leads here.  config_read runs under a spinlock.
- * kick may come from any context, hard interrupts included, and must not
+ * enable and disable run alone, with no lock held; connect, disconnect, start and stop
+ * under conn->lock.  All of these may sleep, and wait for storage, but the last four must
+ * not take the RTNL: with the loopback connector the guest's driver may hold it while it
+ * writes the register that leads here.  What runs under bus->lock or dev->lock
+ * (device_info, queue_info, stat, attributes) waits for nothing.  config_read runs under
+ * a spinlock.  kick may come from any context, hard interrupts included, and must not
  * sleep.  A model that has to sleep has serve instead: the core calls it in process
  * context, one call at a time for each queue.  Both come only between start and
  * stop: when stop is called, neither runs and none will come.
  *
- * Lock order: bus->lock, dev->lock, RTNL; and bus->lock or RTNL, conn->lock,
- * dev->config_lock.  conn->lock and dev->lock never nest.
+ * Lock order: RTNL, conn->lock, bus->lock, dev->lock, dev->config_lock.
  */
 #ifndef _VBUS_DEVICE_H
 #define _VBUS_DEVICE_H
@@ -34,6 +34,8 @@
 #include <linux/mutex.h>
 #include <linux/spinlock.h>
 #include <linux/types.h>
+#include <linux/wait.h>
+#include <linux/workqueue.h>
 #include <vbus/memory.h>
 #include <vbus/ring.h>
 
@@ -43,7 +45,6 @@ struct vbus_conn;
 struct vbus_device;
 struct vbus_queue;
 struct vbus_slot;
-struct workqueue_struct;
 
 /**
  * struct vbus_queue_info - limits of one queue, from vbus_model.queue_info
@@ -148,9 +149,27 @@ void vbus_unregister_model(struct vbus_model *model);
  * @item: configfs item; its reference count is the device's
  * @model: set by the core after alloc
  * @name: full name, "net.web0"
- * @lock: guards @enabled, the class attributes and @slots; a plugged device
- *	stays enabled, so connections need not take it
+ * @lock: guards @enabled, @change, the class attributes and @slots; a plugged device
+ *	stays enabled, so connections need not take it.  Nothing is waited for under it
  * @enabled: built
+ *
+ * What follows is the core's:
+ *
+ * @change: who may enable or disable it, or change it while it is enabled; one at a
+ *	time, without @lock
+ * @still: waits for the end of that
+ * @slots: those it is in
+ * @wq: ends of connections, and its own; from enable to disable, as is
+ * @serve_wq: see serve.c
+ * @disable_work: runs the model's disable, in @wq
+ * @down_work: what is to be done after that, outside @wq
+ * @downs: how often it was disabled
+ * @dropped: it was rmdir that disabled it
+ * @drop_work: waits for it on the way back to user space
+ * @drop_downs: @downs at that time
+ * @config_lock: guards what config_read reads, and the next two
+ * @conns: connections, but those at their end
+ * @config_gen: generation count
  */
 struct vbus_device {
 	struct config_item item;
@@ -159,8 +178,17 @@ struct vbus_device {
 	struct mutex lock;	/* enabled, attributes, slots */
 	bool enabled;
 	/* private: core */
+	unsigned int change;
+	wait_queue_head_t still;
 	struct list_head slots;
+	struct workqueue_struct *wq;
 	struct workqueue_struct *serve_wq;
+	struct work_struct disable_work;
+	struct work_struct down_work;
+	u32 downs;
+	bool dropped;
+	struct callback_head drop_work;
+	u32 drop_downs;
 	/* guards conns, config_gen and what config_read reads */
 	spinlock_t config_lock;
 	struct list_head conns;
@@ -187,8 +215,9 @@ static inline struct vbus_device *to_vbus_device(struct config_item *item)
  * surrounding white space removed and at most one page long.
  *
  * VBUS_DEVICE_ATTR_LIVE() is for what is asked of a device while it is enabled: it
- * has no show, and set is called only then (else ENODEV).  VBUS_DEVICE_ATTR_RO()
- * has no set.
+ * has no show, and set is called only then (else ENODEV), without dev->lock, so that it
+ * may wait for storage; neither another one nor disable runs beside it.
+ * VBUS_DEVICE_ATTR_RO() has no set.
  */
 ssize_t vbus_device_attr_show(struct config_item *item, char *page,
 			      ssize_t (*show)(struct vbus_device *dev,

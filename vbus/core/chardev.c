@@ -8,6 +8,7 @@
 #include <linux/fs.h>
 #include <linux/module.h>
 #include <linux/poll.h>
+#include <linux/sched/signal.h>
 #include <linux/slab.h>
 #include <linux/uaccess.h>
 #include "core.h"
@@ -16,10 +17,12 @@
  * struct vbus_file - an open bus
  * @session: the session
  * @wait: readers and pollers
+ * @close_work: ends it, for a thread that must not wait
  */
 struct vbus_file {
 	struct vbus_session *session;
 	wait_queue_head_t wait;
+	struct work_struct close_work;
 };
 
 static void vbus_file_event_pending(void *priv)
@@ -84,12 +87,28 @@ err_bus:
 	return ret;
 }
 
+static void vbus_file_close(struct vbus_file *vf)
+{
+	vbus_session_close(vf->session);
+	kfree(vf);
+}
+
+static void vbus_file_close_work(struct work_struct *work)
+{
+	vbus_file_close(container_of(work, struct vbus_file, close_work));
+}
+
+/* A VMM that exits waits here for all that it had. */
 static int vbus_bus_release(struct inode *inode, struct file *file)
 {
 	struct vbus_file *vf = file->private_data;
 
-	vbus_session_close(vf->session);
-	kfree(vf);
+	if (vf->session->owner == task_tgid(current)) {
+		vbus_file_close(vf);
+	} else {
+		INIT_WORK(&vf->close_work, vbus_file_close_work);
+		queue_work(vbus_close_wq, &vf->close_work);
+	}
 	return 0;
 }
 

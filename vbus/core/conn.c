@@ -2,9 +2,14 @@
 /*
  * Connections: opening a slot, the device's status machine, and the end.
  *
- * conn->lock guards the registers.  A connection is used by whoever opened it;
- * bus->lock decides whether it is still connected to a device.  Once
- * disconnected it is a shell that answers ENODEV until its last reference.
+ * conn->lock guards the registers, and is held while the model starts and stops, which
+ * may take as long as storage takes to answer.  So nothing waits for it that others
+ * wait for: bus->lock comes after it.
+ *
+ * The end has three parts.  Under bus->lock somebody claims it (conn->closing); from
+ * then on the slot answers EBUSY.  The teardown runs without bus->lock, in a work item
+ * of the device, or in whoever waits for it: the model stops and the connection becomes
+ * a shell.  Then, under bus->lock again, the slot forgets it.
  */
 #include <linux/module.h>
 #include <linux/nospec.h>
@@ -16,11 +21,50 @@ static void vbus_conn_release(struct kref *ref)
 {
 	struct vbus_conn *conn = container_of(ref, struct vbus_conn, ref);
 
-	config_item_put(&conn->slot->item);
-	vbus_bus_put(conn->bus);
+	put_pid(conn->owner);
 	mutex_destroy(&conn->lock);
 	/* A kick through the native front may just have seen that it is a shell. */
 	kfree_rcu(conn, rcu);
+}
+
+void vbus_conn_put(struct vbus_conn *conn)
+{
+	kref_put(&conn->ref, vbus_conn_release);
+}
+
+/* The bus of what is not a shell yet, with a reference; or NULL. */
+static struct vbus_bus *vbus_conn_bus(struct vbus_conn *conn)
+{
+	struct vbus_bus *bus;
+
+	spin_lock(&conn->bus_lock);
+	bus = conn->bus;
+	if (bus)
+		config_group_get(&bus->group);
+	spin_unlock(&conn->bus_lock);
+	return bus;
+}
+
+/*
+ * A write to HOLD, or a reset by the VMM.  A guest that no longer objects is asked now
+ * for what the admin wants back.
+ */
+int vbus_conn_set_hold(struct vbus_conn *conn, u32 hold)
+{
+	bool released = conn->hold && !hold;
+	struct vbus_slot *slot = conn->slot;
+
+	lockdep_assert_held(&conn->lock);
+	if (hold & ~VBUS_HOLD_IN_USE)
+		return -EINVAL;
+	WRITE_ONCE(conn->hold, hold);
+	if (!released)
+		return 0;
+	mutex_lock(&conn->bus->lock);
+	if (!conn->closing && slot->unplugging)
+		vbus_session_post(slot, VBUS_EVENT_UNPLUG);
+	mutex_unlock(&conn->bus->lock);
+	return 0;
 }
 
 /* What a shell needs no more.  A grace period has passed since it was connected. */
@@ -30,83 +74,173 @@ static void vbus_conn_strip(struct vbus_conn *conn)
 	vbus_conn_queues_put(conn);
 }
 
-void vbus_conn_put(struct vbus_conn *conn)
+/* It leads nowhere from here on, and holds nobody. */
+static void vbus_conn_unref(struct vbus_conn *conn, struct vbus_device *dev)
 {
-	kref_put(&conn->ref, vbus_conn_release);
+	struct vbus_slot *slot = conn->slot;
+	struct vbus_bus *bus = conn->bus;
+
+	spin_lock(&conn->bus_lock);
+	conn->bus = NULL;
+	conn->slot = NULL;
+	spin_unlock(&conn->bus_lock);
+	config_item_put(&dev->item);
+	config_item_put(&slot->item);
+	vbus_bus_put(bus);
 }
 
 /*
- * The guest no longer objects: ask it now for what the admin wants back.  bus->lock
- * comes before conn->lock, under which registers are written.
+ * The part that may take as long as storage takes to answer; nothing is held but the
+ * connection's own lock.
  */
-static void vbus_conn_hold_work(struct work_struct *work)
+static void vbus_conn_disconnect(struct vbus_conn *conn)
 {
-	struct vbus_conn *conn = container_of(work, struct vbus_conn,
-					      hold_work);
+	const struct vbus_model *model = conn->dev->model;
+	u32 i;
+
+	mutex_lock(&conn->lock);
+	/* Else the model has refused to connect. */
+	if (conn->connected) {
+		/* 1. No kick comes in. */
+		for (i = 0; i < conn->info.nr_queues; i++)
+			vbus_doorbell_unbind(&conn->queues[i]);
+		/* 2. The model stops, rings are unmapped. */
+		vbus_conn_reset(conn);
+		if (model->disconnect)
+			model->disconnect(conn);
+	}
+	/* 3. From here every access answers ENODEV. */
+	WRITE_ONCE(conn->connected, false);
+	conn->dev = NULL;
+	conn->mem = NULL;
+	conn->memcg = NULL;
+	/*
+	 * 4. Signals and kicks that run end.  One grace period for all of it, as a
+	 * dying VMM waits for this.
+	 */
+	synchronize_rcu();
+	vbus_conn_strip(conn);
+	mutex_unlock(&conn->lock);
+}
+
+/* The slot forgets it, and lets its device go if that was waited for. */
+static void vbus_conn_forget(struct vbus_conn *conn)
+{
 	struct vbus_slot *slot = conn->slot;
 
 	mutex_lock(&conn->bus->lock);
-	if (slot->conn == conn && slot->unplugging && !READ_ONCE(conn->hold))
-		vbus_session_post(slot, VBUS_EVENT_UNPLUG);
+	list_del_init(&conn->session_node);
+	slot->conn = NULL;
+	if (slot->unplugging) {
+		/* Who did not let go himself is told. */
+		if (conn->native || conn->forced)
+			vbus_session_post(slot, VBUS_EVENT_REMOVED);
+		vbus_slot_detach(slot);
+	} else if (!conn->native) {
+		vbus_session_free_slot(slot);
+	}
 	mutex_unlock(&conn->bus->lock);
+}
+
+static void vbus_conn_teardown(struct vbus_conn *conn)
+{
+	struct vbus_device *dev = conn->dev;
+
+	vbus_conn_disconnect(conn);
+	vbus_conn_forget(conn);
+	vbus_conn_unref(conn, dev);
+	complete_all(&conn->gone);
+	/* The claim's. */
 	vbus_conn_put(conn);
 }
 
-/* A write to HOLD, or a reset by the VMM. */
-int vbus_conn_set_hold(struct vbus_conn *conn, u32 hold)
+static void vbus_conn_close_work(struct work_struct *work)
 {
-	bool released = conn->hold && !hold;
-
-	lockdep_assert_held(&conn->lock);
-	if (hold & ~VBUS_HOLD_IN_USE)
-		return -EINVAL;
-	WRITE_ONCE(conn->hold, hold);
-	if (!released)
-		return 0;
-	kref_get(&conn->ref);
-	if (!queue_work(vbus_wq, &conn->hold_work))
-		vbus_conn_put(conn);
-	return 0;
+	vbus_conn_teardown(container_of(work, struct vbus_conn, close_work));
 }
 
-static struct vbus_conn *vbus_conn_alloc(struct vbus_session *session,
-					 struct vbus_slot *slot)
+/*
+ * Begin its end, unless somebody has.  That one goes on by itself: conn->gone is
+ * completed when no model touches the guest for it any more, and the slot is free.
+ */
+bool vbus_conn_claim(struct vbus_conn *conn)
+{
+	struct vbus_device *dev = conn->dev;
+
+	lockdep_assert_held(&conn->bus->lock);
+	if (conn->closing)
+		return false;
+	conn->closing = true;
+	/* No config change finds it. */
+	spin_lock_irq(&dev->config_lock);
+	list_del(&conn->dev_node);
+	spin_unlock_irq(&dev->config_lock);
+	kref_get(&conn->ref);
+	queue_work(dev->wq, &conn->close_work);
+	return true;
+}
+
+/*
+ * Wait for the end of what is claimed.  Do it here if nobody has begun: that is a thread
+ * less to wake, and none to be made when memory is short.
+ */
+void vbus_conn_wait_gone(struct vbus_conn *conn)
+{
+	if (cancel_work(&conn->close_work))
+		vbus_conn_teardown(conn);
+	else
+		wait_for_completion(&conn->gone);
+}
+
+/* The caller's reference goes. */
+void vbus_conn_end(struct vbus_conn *conn, bool wait)
+{
+	struct vbus_bus *bus = vbus_conn_bus(conn);
+
+	if (bus) {
+		mutex_lock(&bus->lock);
+		vbus_conn_claim(conn);
+		mutex_unlock(&bus->lock);
+		if (wait)
+			vbus_conn_wait_gone(conn);
+		vbus_bus_put(bus);
+	}
+	vbus_conn_put(conn);
+}
+
+void vbus_conn_close(struct vbus_conn *conn)
+{
+	vbus_conn_end(conn, true);
+}
+EXPORT_SYMBOL_GPL(vbus_conn_close);
+
+static struct vbus_conn *vbus_conn_alloc(const struct vbus_device_info *info)
 {
 	struct vbus_conn *conn;
-	int ret = -ENOMEM;
+	int ret;
 
+	if (WARN_ON_ONCE(info->nr_queues > VBUS_MAX_QUEUES ||
+			 info->config_size > VBUS_CONFIG_MAX))
+		return ERR_PTR(-EINVAL);
 	conn = kzalloc(sizeof(*conn), VBUS_GFP_GUEST);
 	if (!conn)
 		return ERR_PTR(-ENOMEM);
 
 	kref_init(&conn->ref);
 	mutex_init(&conn->lock);
-	INIT_WORK(&conn->hold_work, vbus_conn_hold_work);
-	conn->bus = session->bus;
-	conn->slot = slot;
-	conn->dev = slot->dev;
-	conn->mem = session->mem;
-	conn->memcg = session->memcg;
+	spin_lock_init(&conn->bus_lock);
+	INIT_WORK(&conn->close_work, vbus_conn_close_work);
+	init_completion(&conn->gone);
 	conn->config_vector = VBUS_NO_VECTOR;
-
-	conn->dev->model->device_info(conn->dev, &conn->info);
-	if (WARN_ON_ONCE(conn->info.nr_queues > VBUS_MAX_QUEUES ||
-			 conn->info.config_size > VBUS_CONFIG_MAX)) {
-		ret = -EINVAL;
-		goto err_free;
-	}
-	conn->nr_vectors = conn->info.nr_queues + 1;
+	conn->info = *info;
+	conn->nr_vectors = info->nr_queues + 1;
 
 	ret = vbus_conn_vectors_init(conn);
 	if (ret)
 		goto err_free;
-	conn->serve_wq = conn->dev->serve_wq;
-	ret = vbus_conn_queues_init(conn);
+	ret = vbus_conn_queues_alloc(conn);
 	if (ret)
 		goto err_vectors;
-
-	config_item_get(&slot->item);
-	config_group_get(&conn->bus->group);
 	return conn;
 
 err_vectors:
@@ -117,132 +251,112 @@ err_free:
 	return ERR_PTR(ret);
 }
 
-struct vbus_conn *vbus_conn_open(struct vbus_session *session, u32 nr)
+/* The slot, if there is a device in it that can be opened; or ERR_PTR. */
+static struct vbus_slot *vbus_conn_slot(struct vbus_session *session, u32 nr)
 {
-	struct vbus_bus *bus = session->bus;
-	struct mem_cgroup *old;
-	struct vbus_device *dev;
-	struct vbus_conn *conn;
-	struct vbus_slot *slot;
-	int ret;
+	struct vbus_slot *slot = session->bus->slots[nr];
 
-	if (nr >= VBUS_MAX_SLOTS)
+	lockdep_assert_held(&session->bus->lock);
+	if (session->closing)
+		return ERR_PTR(-ENODEV);
+	if (!slot || !slot->dev)
 		return ERR_PTR(-ENOENT);
-	nr = array_index_nospec(nr, VBUS_MAX_SLOTS);
+	return slot->conn ? ERR_PTR(-EBUSY) : slot;
+}
 
-	old = set_active_memcg(session->memcg);
-	mutex_lock(&bus->lock);
-	slot = bus->slots[nr];
-	if (!slot || !slot->dev) {
-		ret = -ENOENT;
-		goto err_unlock;
-	}
-	if (slot->conn) {
-		ret = -EBUSY;
-		goto err_unlock;
-	}
+/* From here on it may be claimed, but conn->lock keeps the teardown off. */
+static void vbus_conn_publish(struct vbus_conn *conn,
+			      struct vbus_session *session,
+			      struct vbus_slot *slot)
+{
+	struct vbus_device *dev = slot->dev;
 
-	conn = vbus_conn_alloc(session, slot);
-	if (IS_ERR(conn)) {
-		ret = PTR_ERR(conn);
-		goto err_unlock;
-	}
-	dev = conn->dev;
-
-	mutex_lock(&conn->lock);
-	ret = dev->model->connect ? dev->model->connect(conn) : 0;
-	WRITE_ONCE(conn->connected, !ret);
-	mutex_unlock(&conn->lock);
-	if (ret) {
-		vbus_conn_strip(conn);
-		vbus_conn_put(conn);
-		goto err_unlock;
-	}
-
+	lockdep_assert_held(&conn->lock);
+	conn->bus = session->bus;
+	conn->slot = slot;
+	conn->dev = dev;
+	conn->mem = session->mem;
+	conn->memcg = session->memcg;
+	conn->owner = get_pid(session->owner);
+	conn->serve_wq = dev->serve_wq;
+	vbus_conn_queues_init(conn);
+	config_group_get(&conn->bus->group);
+	config_item_get(&slot->item);
 	config_item_get(&dev->item);
 	list_add_tail(&conn->session_node, &session->conns);
 	spin_lock_irq(&dev->config_lock);
 	list_add_tail(&conn->dev_node, &dev->conns);
 	spin_unlock_irq(&dev->config_lock);
 	slot->conn = conn;
-	mutex_unlock(&bus->lock);
-	set_active_memcg(old);
-	return conn;
-
-err_unlock:
-	mutex_unlock(&bus->lock);
-	set_active_memcg(old);
-	return ERR_PTR(ret);
 }
-EXPORT_SYMBOL_GPL(vbus_conn_open);
 
 /*
- * The one way a connection ends, in this order.  The caller holds bus->lock and
- * afterwards detaches the slot if an unplug was waiting.
+ * What the device looks like is asked first and memory allocated then, without bus->lock:
+ * the memory is charged to a cgroup that may have to give back some before it gets any.
  */
-void vbus_conn_disconnect(struct vbus_conn *conn)
+static struct vbus_conn *vbus_conn_do_open(struct vbus_session *session,
+					   u32 nr)
 {
-	struct vbus_device *dev = conn->dev;
-	u32 i;
+	struct vbus_bus *bus = session->bus;
+	struct vbus_device_info info = {};
+	const struct vbus_model *model;
+	struct vbus_conn *conn;
+	struct vbus_slot *slot;
+	u32 plugs = 0;
+	int ret;
 
-	lockdep_assert_held(&conn->bus->lock);
+	if (nr >= VBUS_MAX_SLOTS)
+		return ERR_PTR(-ENOENT);
+	nr = array_index_nospec(nr, VBUS_MAX_SLOTS);
 
-	/* 1. No config change finds it. */
-	spin_lock_irq(&dev->config_lock);
-	list_del(&conn->dev_node);
-	spin_unlock_irq(&dev->config_lock);
+	mutex_lock(&bus->lock);
+	slot = vbus_conn_slot(session, nr);
+	if (!IS_ERR(slot)) {
+		plugs = slot->plugs;
+		slot->dev->model->device_info(slot->dev, &info);
+	}
+	mutex_unlock(&bus->lock);
+	if (IS_ERR(slot))
+		return ERR_CAST(slot);
+	conn = vbus_conn_alloc(&info);
+	if (IS_ERR(conn))
+		return conn;
 
 	mutex_lock(&conn->lock);
-	/* 2. No kick comes in. */
-	for (i = 0; i < conn->info.nr_queues; i++)
-		vbus_doorbell_unbind(&conn->queues[i]);
-	/* 3. The model stops, rings are unmapped; nobody is asked for it any more. */
-	WRITE_ONCE(conn->hold, 0);
-	vbus_conn_reset(conn);
-	if (dev->model->disconnect)
-		dev->model->disconnect(conn);
-	/* 4. From here every access answers ENODEV. */
-	WRITE_ONCE(conn->connected, false);
-	conn->dev = NULL;
-	conn->mem = NULL;
-	conn->memcg = NULL;
-	/*
-	 * 5. Signals and kicks that run end.  One grace period for all of it, as a
-	 * dying VMM waits for this.
-	 */
-	synchronize_rcu();
-	vbus_conn_strip(conn);
-	mutex_unlock(&conn->lock);
-
-	list_del_init(&conn->session_node);
-	conn->slot->conn = NULL;
-	config_item_put(&dev->item);
-}
-
-void vbus_conn_close(struct vbus_conn *conn)
-{
-	struct vbus_slot *slot = conn->slot;
-
-	mutex_lock(&conn->bus->lock);
-	/* Only bus->lock is needed to look: disconnecting takes it. */
-	if (conn->connected) {
-		vbus_conn_disconnect(conn);
-		if (slot->unplugging) {
-			/* Whose guest let go behind his back is told. */
-			if (conn->native)
-				vbus_session_post(slot, VBUS_EVENT_REMOVED);
-			vbus_slot_detach(slot);
-		} else if (!conn->native) {
-			vbus_session_free_slot(slot);
-		}
-	}
-	mutex_unlock(&conn->bus->lock);
-	/* It has nothing left to do, and must not hold up what follows. */
-	if (cancel_work_sync(&conn->hold_work))
+	mutex_lock(&bus->lock);
+	slot = vbus_conn_slot(session, nr);
+	/* Another device by now: there is an event that says so. */
+	if (!IS_ERR(slot) && slot->plugs != plugs)
+		slot = ERR_PTR(-ENOENT);
+	if (!IS_ERR(slot))
+		vbus_conn_publish(conn, session, slot);
+	mutex_unlock(&bus->lock);
+	if (IS_ERR(slot)) {
+		mutex_unlock(&conn->lock);
+		vbus_conn_strip(conn);
 		vbus_conn_put(conn);
-	vbus_conn_put(conn);
+		return ERR_CAST(slot);
+	}
+	model = conn->dev->model;
+	ret = model->connect ? model->connect(conn) : 0;
+	WRITE_ONCE(conn->connected, !ret);
+	mutex_unlock(&conn->lock);
+	if (ret) {
+		vbus_conn_close(conn);
+		return ERR_PTR(ret);
+	}
+	return conn;
 }
-EXPORT_SYMBOL_GPL(vbus_conn_close);
+
+struct vbus_conn *vbus_conn_open(struct vbus_session *session, u32 nr)
+{
+	struct mem_cgroup *old = set_active_memcg(session->memcg);
+	struct vbus_conn *conn = vbus_conn_do_open(session, nr);
+
+	set_active_memcg(old);
+	return conn;
+}
+EXPORT_SYMBOL_GPL(vbus_conn_open);
 
 /* Hand the queues to the model and let kicks through. */
 int vbus_conn_start(struct vbus_conn *conn)

@@ -6,19 +6,27 @@
  *
  *	native->lock, nslot->lock
  *			mutexes of a session's native front, see native_priv.h.
+ *	RTNL		with the loopback connector a guest's driver may hold it.
+ *	conn->lock	mutex. Registers of one connection, start and stop of its
+ *			queues.
  *	su_mutex	mutex of our configfs subsystem. configfs holds it
  *			while items are made and taken out of the tree, and
- *			vbus_item_pin() does.
+ *			vbus_item_pin() does. Not under conn->lock.
  *	bus->lock	mutex. The bus's session, what is plugged in which slot,
- *			pending events. Held across connect and disconnect.
- *	  dev->lock	mutex. Enabled state, class attributes, list of slots.
- *	    RTNL	taken by a net model's enable and disable.
- *	  conn->lock	mutex. Registers of one connection, start and stop of its
- *			queues. With the loopback connector also taken under the
- *			RTNL, so nothing below it may take the RTNL. Never
- *			nests with dev->lock.
- *	    dev->config_lock	spinlock, irq-safe. Class config space, its
- *			generation, and the list of connections.
+ *			which connections are at their end, pending events.
+ *	  dev->lock	mutex. What the device is about to become, class
+ *			attributes, list of slots.
+ *	  dev->config_lock	spinlock, irq-safe. Class config space, its
+ *			generation, and the list of connections. Also under
+ *			conn->lock.
+ *
+ * Who waits for what.  native->lock, nslot->lock and conn->lock belong to one VMM and are
+ * held while a device starts and stops, as long as storage takes.  From su_mutex on locks
+ * are shared, with the admin and by way of su_mutex with all buses: under them nothing
+ * is waited for that a guest, a VMM or storage can delay, and no memory is allocated that
+ * a VMM's cgroup is charged for.  So the ends of connections and devices run without
+ * them, in the device's own workqueue, and who has to wait for an end does so killably,
+ * holding nothing: see conn.c and device.c.
  *
  * vbus_buses_lock and vbus_models_lock guard only their lists and nest nothing
  * but allocation.
@@ -29,8 +37,8 @@
  * User memory is never touched under any of these: a page whose fault does not
  * return would hold up everybody else.
  *
- * References: a connection holds its slot and its bus until it is freed, and
- * its device while it is connected.  A plugged device is held and pinned
+ * References: a connection holds its slot, its bus and its device until it is a shell
+ * that the slot has forgotten.  A plugged device is held and pinned
  * (vbus_item_pin(): rmdir answers EBUSY) by its slot, from before the link exists
  * until the guest has let go.  While an unplug waits for the guest the slot is
  * pinned too, as is an open bus.
@@ -39,12 +47,15 @@
 #define _VBUS_CORE_H
 
 #include <linux/bitmap.h>
+#include <linux/completion.h>
 #include <linux/configfs.h>
 #include <linux/irq_work.h>
 #include <linux/kref.h>
 #include <linux/mutex.h>
+#include <linux/pid.h>
 #include <linux/rcupdate.h>
 #include <linux/refcount.h>
+#include <linux/spinlock.h>
 #include <linux/task_work.h>
 #include <linux/uidgid.h>
 #include <linux/wait.h>
@@ -103,7 +114,9 @@ struct vbus_bus {
  * @dev_node: on dev->slots, under dev->lock
  * @conn: connection of the session, or NULL
  * @plugs: which plugging of this bus brought @dev
- * @unplugging: the admin removed the link, the guest has not let go yet
+ * @unplugging: the admin removed the link, the guest has not let go yet, or what it had
+ *	asked for has not come to its end; there is a connection
+ * @pinned: the slot is pinned for that
  * @unplug_timeout: seconds until that counts as timed out; 0: never
  * @unplug_end: when that is, in jiffies
  * @alias: shown to the guest, NUL padded
@@ -117,6 +130,7 @@ struct vbus_slot {
 	struct vbus_conn *conn;
 	u32 plugs;
 	bool unplugging;
+	bool pinned;
 	u32 unplug_timeout;
 	u64 unplug_end;
 	char alias[VBUS_ALIAS_SIZE];
@@ -130,7 +144,9 @@ struct vbus_slot {
  *	makes us keep; NULL if there is none
  * @ops: event hook
  * @priv: its argument
- * @conns: connections; under bus->lock
+ * @owner: the process that opened it
+ * @closing: it is at its end: no event is posted, nothing opened; under bus->lock
+ * @conns: connections, but those that are shells; under bus->lock
  * @native: how a guest attaches without PCI, or NULL; under bus->lock
  * @slots: slots with pending events; written under bus->lock
  * @pending: those events, BIT(VBUS_EVENT_*), by slot number; under bus->lock.
@@ -142,6 +158,8 @@ struct vbus_session {
 	struct mem_cgroup *memcg;
 	const struct vbus_session_ops *ops;
 	void *priv;
+	struct pid *owner;
+	bool closing;
 	struct list_head conns;
 	struct vbus_native *native;
 	DECLARE_BITMAP(slots, VBUS_MAX_SLOTS);
@@ -214,15 +232,21 @@ struct vbus_conn_queue {
  *
  * @ref: shells may outlive the session
  * @rcu: frees it
- * @bus: referenced
- * @slot: referenced
- * @dev: referenced while @connected
+ * @bus: referenced until it is a shell; NULL from then on, which is under @bus_lock
+ * @slot: likewise
+ * @bus_lock: guards the end of @bus and @slot
+ * @dev: referenced until it is a shell
  * @mem: the session's; valid while @connected
  * @memcg: likewise
  * @session_node: on session->conns, under bus->lock
  * @dev_node: on dev->conns, under dev->config_lock
  * @lock: see the top of this file
  * @native: opened by a guest, unseen by the session's user
+ * @closing: its end is claimed; under bus->lock
+ * @forced: by the admin; likewise
+ * @close_work: carries it out
+ * @gone: it has come: no model touches the guest, the slot is free
+ * @owner: the session's
  * @connected: under @lock; false for good once disconnected. A grace period later
  *	there are neither @queues nor @vectors
  * @info: shape of the device
@@ -231,7 +255,6 @@ struct vbus_conn_queue {
  * @status: register without NEEDS_RESET; written under @lock
  * @config_vector: register; read without a lock
  * @hold: register; read without a lock
- * @hold_work: it was cleared
  * @paused: state was loaded or is being saved: RUNNING but not started
  * @started: model->start was called
  * @broken: bit 0: NEEDS_RESET
@@ -246,12 +269,18 @@ struct vbus_conn {
 	struct rcu_head rcu;
 	struct vbus_bus *bus;
 	struct vbus_slot *slot;
+	spinlock_t bus_lock;	/* the end of bus and slot */
 	struct vbus_device *dev;
 	struct vbus_mem *mem;
 	struct mem_cgroup *memcg;
 	struct list_head session_node;
 	struct list_head dev_node;
 	struct mutex lock;	/* registers, start and stop */
+	bool closing;
+	bool forced;
+	struct work_struct close_work;
+	struct completion gone;
+	struct pid *owner;
 	bool native;
 	bool connected;
 	struct vbus_device_info info;
@@ -260,7 +289,6 @@ struct vbus_conn {
 	u32 status;
 	u32 config_vector;
 	u32 hold;
-	struct work_struct hold_work;
 	bool paused;
 	bool started;
 	unsigned long broken;
@@ -296,8 +324,8 @@ static inline struct vbus_slot *to_vbus_slot(struct config_item *item)
 	return container_of(item, struct vbus_slot, item);
 }
 
-/* main.c */
-extern struct workqueue_struct *vbus_wq;
+/* main.c: vbus_wq for what is short, vbus_close_wq for ends of which a bus has one at a time */
+extern struct workqueue_struct *vbus_wq, *vbus_close_wq;
 int vbus_item_pin(struct config_item *item);
 
 /* model.c */
@@ -311,6 +339,22 @@ void vbus_device_type_destroy(const struct config_item_type *type);
 bool vbus_item_is_device(struct config_item *item);
 int vbus_device_plug(struct vbus_device *dev, struct vbus_slot *slot);
 void vbus_device_unplug(struct vbus_device *dev, struct vbus_slot *slot);
+
+/* updown.c: what dev->change is taken for */
+enum {
+	VBUS_CHANGE_NONE,
+	VBUS_CHANGE_UP,
+	VBUS_CHANGE_DOWN,
+	VBUS_CHANGE_LIVE,
+};
+
+void vbus_device_init(struct vbus_device *dev);
+int vbus_device_enable(struct vbus_device *dev);
+int vbus_device_disable(struct vbus_device *dev);
+int vbus_device_change(struct vbus_device *dev,
+		       int (*set)(struct vbus_device *dev, const char *value),
+		       const char *value);
+void vbus_device_drop(struct vbus_device *dev);
 
 /* bus.c */
 extern const struct config_item_type vbus_buses_type;
@@ -335,6 +379,7 @@ struct vbus_session *vbus_session_open_bus(struct vbus_bus *bus,
 					   struct vbus_mem *mem,
 					   const struct vbus_session_ops *ops,
 					   void *priv);
+bool vbus_owner_waits(const struct pid *owner);
 void vbus_session_post(struct vbus_slot *slot, u32 type);
 void vbus_session_withdraw(struct vbus_slot *slot, u32 type);
 void vbus_session_free_slot(struct vbus_slot *slot);
@@ -343,7 +388,9 @@ void vbus_session_requeue(struct vbus_session *session,
 
 /* conn.c */
 void vbus_conn_put(struct vbus_conn *conn);
-void vbus_conn_disconnect(struct vbus_conn *conn);
+bool vbus_conn_claim(struct vbus_conn *conn);
+void vbus_conn_wait_gone(struct vbus_conn *conn);
+void vbus_conn_end(struct vbus_conn *conn, bool wait);
 void vbus_conn_reset(struct vbus_conn *conn);
 int vbus_conn_set_status(struct vbus_conn *conn, u32 status);
 int vbus_conn_set_hold(struct vbus_conn *conn, u32 hold);
@@ -351,7 +398,8 @@ int vbus_conn_start(struct vbus_conn *conn);
 void vbus_conn_stop(struct vbus_conn *conn);
 
 /* queue.c */
-int vbus_conn_queues_init(struct vbus_conn *conn);
+int vbus_conn_queues_alloc(struct vbus_conn *conn);
+void vbus_conn_queues_init(struct vbus_conn *conn);
 void vbus_conn_queues_put(struct vbus_conn *conn);
 int vbus_queue_attach(struct vbus_conn_queue *cq);
 void vbus_queue_detach(struct vbus_conn_queue *cq);
@@ -406,6 +454,7 @@ int vbus_conn_set_attr(struct vbus_conn *conn,
 /* native.c */
 void vbus_native_news(struct vbus_native *nv, u32 slot, bool renamed);
 void vbus_native_detach(struct vbus_session *session);
+void vbus_native_close_file(struct vbus_native *nv);
 
 /* ioctl.c */
 long vbus_bus_ioctl(struct vbus_session *session, unsigned int cmd,

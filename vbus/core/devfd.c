@@ -15,7 +15,9 @@
 
 static int vbus_dev_release(struct inode *inode, struct file *file)
 {
-	vbus_conn_close(file->private_data);
+	struct vbus_conn *conn = file->private_data;
+
+	vbus_conn_end(conn, vbus_owner_waits(conn->owner));
 	return 0;
 }
 

@@ -4,7 +4,8 @@
  *
  * A device is pending (enable 0, attributes may change) or built (enable 1,
  * attributes answer EBUSY).  dev->lock guards which, and the list of slots the
- * device is plugged in; a plugged device can't be disabled.
+ * device is plugged in; a plugged device can't be disabled.  updown.c gets it from one
+ * to the other.
  */
 #include <linux/ctype.h>
 #include <linux/kstrtox.h>
@@ -17,51 +18,6 @@ static ssize_t vbus_device_enable_show(struct config_item *item, char *page)
 	struct vbus_device *dev = to_vbus_device(item);
 
 	return sysfs_emit(page, "%d\n", READ_ONCE(dev->enabled));
-}
-
-static int vbus_device_wq_create(struct vbus_device *dev)
-{
-	if (!dev->model->serve)
-		return 0;
-	dev->serve_wq = vbus_serve_wq_create(dev);
-	return dev->serve_wq ? 0 : -ENOMEM;
-}
-
-static void vbus_device_wq_destroy(struct vbus_device *dev)
-{
-	if (dev->serve_wq)
-		destroy_workqueue(dev->serve_wq);
-	dev->serve_wq = NULL;
-}
-
-static int vbus_device_set_enabled(struct vbus_device *dev, bool on)
-{
-	int ret;
-
-	lockdep_assert_held(&dev->lock);
-	if (on == dev->enabled)
-		return 0;
-
-	if (!on) {
-		if (!list_empty(&dev->slots)) {
-			vbus_dev_err(dev, "plugged; remove the slot's link before disabling\n");
-			return -EBUSY;
-		}
-		WRITE_ONCE(dev->enabled, false);
-		dev->model->disable(dev);
-		vbus_device_wq_destroy(dev);
-		return 0;
-	}
-
-	ret = vbus_device_wq_create(dev);
-	if (ret)
-		return ret;
-	ret = dev->model->enable(dev);
-	if (ret)
-		vbus_device_wq_destroy(dev);
-	else
-		WRITE_ONCE(dev->enabled, true);
-	return ret;
 }
 
 static ssize_t vbus_device_enable_store(struct config_item *item,
@@ -78,10 +34,7 @@ static ssize_t vbus_device_enable_store(struct config_item *item,
 		vbus_dev_err(dev, "enable takes 0 or 1\n");
 		return ret;
 	}
-
-	mutex_lock(&dev->lock);
-	ret = vbus_device_set_enabled(dev, on);
-	mutex_unlock(&dev->lock);
+	ret = on ? vbus_device_enable(dev) : vbus_device_disable(dev);
 	return ret ?: count;
 }
 CONFIGFS_ATTR(vbus_device_, enable);
@@ -97,7 +50,9 @@ static const char *vbus_device_state(struct vbus_device *dev)
 
 	lockdep_assert_held(&dev->lock);
 	if (!dev->enabled)
-		return "disabled";
+		return dev->change == VBUS_CHANGE_UP ? "enabling" :
+		       dev->change == VBUS_CHANGE_DOWN ? "disabling" :
+		       "disabled";
 	if (list_empty(&dev->slots))
 		return "enabled";
 
@@ -175,7 +130,7 @@ EXPORT_SYMBOL_GPL(vbus_device_attr_show);
  * @page: what was written
  * @count: its length
  * @live: only while the device is enabled, instead of only while it is not
- * @set: the model's function, called under dev->lock with trimmed text
+ * @set: the model's function, called with trimmed text, and under dev->lock unless @live
  *
  * Return: @count; -EBUSY while the device is enabled, or with @live -ENODEV while it
  * is not; or what @set answers.
@@ -193,17 +148,19 @@ ssize_t vbus_device_attr_store(struct config_item *item, const char *page,
 	if (!text)
 		return -ENOMEM;
 
+	if (live) {
+		ret = vbus_device_change(dev, set, strim(text));
+		goto free;
+	}
 	mutex_lock(&dev->lock);
-	if (dev->enabled && !live) {
+	if (dev->enabled || dev->change) {
 		vbus_dev_err(dev, "attributes are fixed while enable is 1\n");
 		ret = -EBUSY;
-	} else if (!dev->enabled && live) {
-		vbus_dev_err(dev, "only while enable is 1\n");
-		ret = -ENODEV;
 	} else {
 		ret = set(dev, strim(text));
 	}
 	mutex_unlock(&dev->lock);
+free:
 	kfree(text);
 	return ret ?: count;
 }
@@ -362,6 +319,7 @@ static struct config_item *vbus_devices_make(struct config_group *group,
 
 	dev->model = model;
 	strscpy(dev->name, name, sizeof(dev->name));
+	vbus_device_init(dev);
 	mutex_init(&dev->lock);
 	spin_lock_init(&dev->config_lock);
 	INIT_LIST_HEAD(&dev->slots);
@@ -374,11 +332,7 @@ static struct config_item *vbus_devices_make(struct config_group *group,
 static void vbus_devices_drop(struct config_group *group,
 			      struct config_item *item)
 {
-	struct vbus_device *dev = to_vbus_device(item);
-
-	mutex_lock(&dev->lock);
-	WARN_ON_ONCE(vbus_device_set_enabled(dev, false));
-	mutex_unlock(&dev->lock);
+	vbus_device_drop(to_vbus_device(item));
 	config_item_put(item);
 }
 

@@ -6,8 +6,10 @@
 #include <linux/rcupdate.h>
 #include "core.h"
 
-/* For what a guest starts and what may sleep; unloading waits for it. */
+/* Unloading waits for what is in them. */
 struct workqueue_struct *vbus_wq;
+/* Each bus has one session, so one guest on storage that does not answer fills one place. */
+struct workqueue_struct *vbus_close_wq;
 
 static const struct config_item_type vbus_root_type = {
 	.ct_owner = THIS_MODULE,
@@ -57,9 +59,14 @@ static int __init vbus_init(void)
 	vbus_wq = alloc_workqueue("vbus", WQ_UNBOUND, 0);
 	if (!vbus_wq)
 		return -ENOMEM;
+	ret = -ENOMEM;
+	vbus_close_wq = alloc_workqueue("vbus-close", WQ_UNBOUND,
+					WQ_UNBOUND_MAX_ACTIVE);
+	if (!vbus_close_wq)
+		goto err_wq;
 	ret = vbus_node_init();
 	if (ret)
-		goto err_wq;
+		goto err_close_wq;
 
 	config_group_init(&vbus_subsys.su_group);
 	config_group_init_type_name(&vbus_devices_group, "devices",
@@ -76,6 +83,8 @@ static int __init vbus_init(void)
 
 err_node:
 	vbus_node_exit();
+err_close_wq:
+	destroy_workqueue(vbus_close_wq);
 err_wq:
 	destroy_workqueue(vbus_wq);
 	return ret;
@@ -84,7 +93,8 @@ err_wq:
 static void __exit vbus_exit(void)
 {
 	configfs_unregister_subsystem(&vbus_subsys);
-	/* What is left in it lets go of its last references, buses and their minors. */
+	/* What is left in them lets go of its last references, buses and their minors. */
+	destroy_workqueue(vbus_close_wq);
 	destroy_workqueue(vbus_wq);
 	vbus_node_exit();
 	/* The end of vbus_serve_task(), after it has let go of this module. */

@@ -45,6 +45,7 @@ static void vbus_native_release(struct kref *ref)
 {
 	struct vbus_native *nv = container_of(ref, struct vbus_native, ref);
 
+	put_pid(nv->owner);
 	mutex_destroy(&nv->lock);
 	kfree(nv);
 }
@@ -84,6 +85,7 @@ static struct vbus_native *vbus_native_alloc(struct vbus_session *session,
 	nv->bus = session->bus;
 	config_group_get(&nv->bus->group);
 	nv->session = session;
+	nv->owner = get_pid(session->owner);
 	nv->mem = session->mem;
 	nv->number = number;
 	nv->nr_queues = nr_queues;
@@ -302,6 +304,21 @@ void vbus_native_close(struct vbus_native *nv)
 	vbus_native_put(nv);
 }
 EXPORT_SYMBOL_GPL(vbus_native_close);
+
+static void vbus_native_close_work(struct work_struct *work)
+{
+	vbus_native_close(container_of(work, struct vbus_native, close_work));
+}
+
+void vbus_native_close_file(struct vbus_native *nv)
+{
+	if (vbus_owner_waits(nv->owner)) {
+		vbus_native_close(nv);
+	} else {
+		INIT_WORK(&nv->close_work, vbus_native_close_work);
+		queue_work(vbus_close_wq, &nv->close_work);
+	}
+}
 
 /* The guest's address of a page, or NULL: @off is none of those registers. */
 static u64 *vbus_native_reg(struct vbus_native *nv, u32 off)

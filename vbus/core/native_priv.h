@@ -95,6 +95,8 @@ struct vbus_nslot {
  * @bus: referenced while connected
  * @session: while connected, else NULL; written under @lock, calls read it: they
  *	have ended by then
+ * @owner: the session's
+ * @close_work: ends it, for a thread that must not wait
  * @mem: the session's, likewise
  * @number: VBUS_NREG_BUS
  * @status: VBUS_NREG_STATUS
@@ -112,6 +114,8 @@ struct vbus_native {
 	struct mutex lock;	/* see the top of this file */
 	struct vbus_bus *bus;
 	struct vbus_session *session;
+	struct pid *owner;
+	struct work_struct close_work;
 	struct vbus_mem *mem;
 	u32 number;
 	u32 status;

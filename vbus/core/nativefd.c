@@ -13,7 +13,7 @@
 
 static int vbus_nativefd_release(struct inode *inode, struct file *file)
 {
-	vbus_native_close(file->private_data);
+	vbus_native_close_file(file->private_data);
 	return 0;
 }
 

@@ -12,18 +12,20 @@
 #include <linux/slab.h>
 #include "core.h"
 
-int vbus_conn_queues_init(struct vbus_conn *conn)
+int vbus_conn_queues_alloc(struct vbus_conn *conn)
 {
-	const struct vbus_model *model = conn->dev->model;
-	u32 i;
-
 	refcount_set(&conn->queue_users, 1);
 	if (!conn->info.nr_queues)
 		return 0;
 	conn->queues = kvcalloc(conn->info.nr_queues, sizeof(*conn->queues),
 				VBUS_GFP_GUEST);
-	if (!conn->queues)
-		return -ENOMEM;
+	return conn->queues ? 0 : -ENOMEM;
+}
+
+void vbus_conn_queues_init(struct vbus_conn *conn)
+{
+	const struct vbus_model *model = conn->dev->model;
+	u32 i;
 
 	for (i = 0; i < conn->info.nr_queues; i++) {
 		struct vbus_conn_queue *cq = &conn->queues[i];
@@ -35,7 +37,6 @@ int vbus_conn_queues_init(struct vbus_conn *conn)
 		cq->q.seg_max = cq->info.seg_max;
 		vbus_serve_init(cq);
 	}
-	return 0;
 }
 
 /* A task work has one of them inside: it may be the last to go. */

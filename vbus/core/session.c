@@ -8,7 +8,7 @@
  */
 #include <linux/memcontrol.h>
 #include <linux/module.h>
-#include <linux/sched.h>
+#include <linux/sched/signal.h>
 #include <linux/slab.h>
 #include "core.h"
 
@@ -23,7 +23,7 @@ void vbus_session_post(struct vbus_slot *slot, u32 type)
 	u8 *pending;
 
 	lockdep_assert_held(&slot->bus->lock);
-	if (!session)
+	if (!session || session->closing)
 		return;
 
 	if (session->native)
@@ -126,6 +126,18 @@ unlock:
 }
 EXPORT_SYMBOL_GPL(vbus_session_next_event);
 
+/*
+ * The last fd of a bus, a device or a front is closed: does this thread wait for the end?
+ * One of the process that opened the bus does: it finds the device free.  Any other may
+ * have got hold of the file by chance, as the garbage collector of sockets does, or a
+ * kernel thread that puts files for all.  Nor does one that exits: its fds are closed one
+ * after the other, and the bus, which comes last or not, waits for all of them together.
+ */
+bool vbus_owner_waits(const struct pid *owner)
+{
+	return owner == task_tgid(current) && !(current->flags & PF_EXITING);
+}
+
 /* As vbus_session_open(), on a bus the caller holds a reference to. */
 struct vbus_session *vbus_session_open_bus(struct vbus_bus *bus,
 					   struct vbus_mem *mem,
@@ -144,6 +156,7 @@ struct vbus_session *vbus_session_open_bus(struct vbus_bus *bus,
 	session->memcg = get_mem_cgroup_from_mm(current->mm);
 	session->ops = ops;
 	session->priv = priv;
+	session->owner = get_pid(task_tgid(current));
 	INIT_LIST_HEAD(&session->conns);
 
 	/* From here rmdir of the bus answers EBUSY. */
@@ -169,6 +182,7 @@ err_undepend:
 	configfs_undepend_item(&bus->group.cg_item);
 err_free:
 	mem_cgroup_put(session->memcg);
+	put_pid(session->owner);
 	kfree(session);
 	return ERR_PTR(ret);
 }
@@ -189,32 +203,54 @@ struct vbus_session *vbus_session_open(const char *name, struct vbus_mem *mem,
 }
 EXPORT_SYMBOL_GPL(vbus_session_open);
 
+/* Any connection that is not a shell yet, with a reference. */
+static struct vbus_conn *vbus_session_conn(struct vbus_session *session)
+{
+	struct vbus_conn *conn;
+
+	mutex_lock(&session->bus->lock);
+	conn = list_first_entry_or_null(&session->conns, struct vbus_conn,
+					session_node);
+	if (conn)
+		kref_get(&conn->ref);
+	mutex_unlock(&session->bus->lock);
+	return conn;
+}
+
 void vbus_session_close(struct vbus_session *session)
 {
 	struct vbus_bus *bus = session->bus;
-	struct vbus_conn *conn, *next;
+	struct vbus_conn *conn;
 
-	/* 0. The guest opens nothing any more; what it had open is closed. */
+	/* 1. All connections end at once: none waits for another one's storage. */
+	mutex_lock(&bus->lock);
+	session->closing = true;
+	list_for_each_entry(conn, &session->conns, session_node)
+		vbus_conn_claim(conn);
+	mutex_unlock(&bus->lock);
+
+	/* 2. The guest's calls end, and it forgets what it had open. */
 	vbus_native_detach(session);
 
-	/* 1. No model touches the guest any more; waiting unplugs complete. */
-	mutex_lock(&bus->lock);
-	list_for_each_entry_safe(conn, next, &session->conns, session_node) {
-		vbus_conn_disconnect(conn);
-		if (conn->slot->unplugging)
-			vbus_slot_detach(conn->slot);
+	/* 3. No model touches the guest any more; waiting unplugs complete. */
+	while ((conn = vbus_session_conn(session))) {
+		vbus_conn_wait_gone(conn);
+		vbus_conn_put(conn);
 	}
-	/* 2. The bus is free, and no event comes. */
+
+	/* 4. The bus is free. */
+	mutex_lock(&bus->lock);
 	bus->session = NULL;
 	mutex_unlock(&bus->lock);
 
-	/* 3. Guest memory, which nobody uses now. */
+	/* 5. Guest memory, which nobody uses now. */
 	vbus_mem_destroy(session->mem);
 
-	/* 4. The bus may go. */
+	/* 6. The bus may go. */
 	configfs_undepend_item(&bus->group.cg_item);
 	vbus_bus_put(bus);
 	mem_cgroup_put(session->memcg);
+	put_pid(session->owner);
 	kfree(session);
 }
 EXPORT_SYMBOL_GPL(vbus_session_close);

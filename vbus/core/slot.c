@@ -5,7 +5,8 @@
  * A symlink to a device plugs it; removing the link asks the guest to let go.
  * configfs can't refuse that removal, so while the guest has the device open
  * the slot is "unplugging": slot and device are pinned (rmdir answers EBUSY)
- * until the connection closes.  All under bus->lock.
+ * until the connection closes.  All under bus->lock, which is not held while a
+ * connection ends: the slot is "closing" then.
  */
 #include <linux/ctype.h>
 #include <linux/jiffies.h>
@@ -37,6 +38,8 @@ static ssize_t vbus_slot_state_show(struct config_item *item, char *page)
 	mutex_lock(&slot->bus->lock);
 	if (!slot->dev)
 		state = "empty";
+	else if (slot->conn && slot->conn->closing)
+		state = "closing";
 	else if (slot->unplugging)
 		state = vbus_slot_waiting(slot);
 	else if (slot->conn &&
@@ -119,12 +122,16 @@ static ssize_t vbus_slot_unplug_timeout_store(struct config_item *item,
 }
 CONFIGFS_ATTR(vbus_slot_, unplug_timeout);
 
-/* Take away what the guest does not give back. */
+/*
+ * Take away what the guest does not give back, and wait until it is gone.  Who loses
+ * patience with that can be killed, and nobody waits for him: as long as the slot is
+ * unplugging it is pinned, so no rmdir waits for this write to return.
+ */
 static ssize_t vbus_slot_force_store(struct config_item *item, const char *page,
 				     size_t count)
 {
 	struct vbus_slot *slot = to_vbus_slot(item);
-	ssize_t ret = count;
+	struct vbus_conn *conn = NULL;
 	bool value;
 	int err;
 
@@ -135,16 +142,21 @@ static ssize_t vbus_slot_force_store(struct config_item *item, const char *page,
 	}
 	mutex_lock(&slot->bus->lock);
 	if (slot->unplugging) {
-		vbus_conn_disconnect(slot->conn);
-		vbus_session_post(slot, VBUS_EVENT_REMOVED);
-		vbus_slot_detach(slot);
+		conn = slot->conn;
+		kref_get(&conn->ref);
+		if (vbus_conn_claim(conn))
+			conn->forced = true;
 	} else if (slot->dev) {
 		vbus_slot_err(slot, "%s is plugged: remove the link first\n",
 			      slot->dev->name);
-		ret = -EBUSY;
+		err = -EBUSY;
 	}
 	mutex_unlock(&slot->bus->lock);
-	return ret;
+	if (conn) {
+		err = wait_for_completion_killable(&conn->gone);
+		vbus_conn_put(conn);
+	}
+	return err ?: count;
 }
 CONFIGFS_ATTR_WO(vbus_slot_, force);
 
@@ -215,8 +227,9 @@ void vbus_slot_detach(struct vbus_slot *slot)
 	vbus_device_unplug(dev, slot);
 	configfs_undepend_item(&dev->item);
 	config_item_put(&dev->item);
-	if (slot->unplugging) {
-		slot->unplugging = false;
+	slot->unplugging = false;
+	if (slot->pinned) {
+		slot->pinned = false;
 		configfs_undepend_item(&slot->item);
 	}
 }
@@ -225,10 +238,11 @@ static void vbus_slot_drop_link(struct config_item *src,
 				struct config_item *target)
 {
 	struct vbus_slot *slot = to_vbus_slot(src);
-	int ret;
+	struct vbus_conn *conn;
 
 	mutex_lock(&slot->bus->lock);
-	if (!slot->conn) {
+	conn = slot->conn;
+	if (!conn) {
 		vbus_session_post(slot, VBUS_EVENT_REMOVED);
 		vbus_slot_detach(slot);
 		goto unlock;
@@ -236,19 +250,15 @@ static void vbus_slot_drop_link(struct config_item *src,
 
 	/*
 	 * The slot's directory is locked while a link in it is removed, so it is
-	 * there and pinning can't fail; should it all the same, taking the device
-	 * away by force is the only safe answer.
+	 * there and pinning can't fail.  Should it all the same, the directory may
+	 * go before the device has, to which the connection's reference is enough.
 	 */
-	ret = configfs_depend_item_unlocked(&vbus_subsys, &slot->item);
-	if (WARN_ON_ONCE(ret)) {
-		vbus_conn_disconnect(slot->conn);
-		vbus_slot_detach(slot);
-		goto unlock;
-	}
+	slot->pinned = !WARN_ON_ONCE(configfs_depend_item_unlocked(&vbus_subsys,
+								   &slot->item));
 	slot->unplugging = true;
 	slot->unplug_end = get_jiffies_64() + (u64)slot->unplug_timeout * HZ;
 	/* A guest that objects is asked when it no longer does. */
-	if (!READ_ONCE(slot->conn->hold))
+	if (!conn->closing && !READ_ONCE(conn->hold))
 		vbus_session_post(slot, VBUS_EVENT_UNPLUG);
 unlock:
 	mutex_unlock(&slot->bus->lock);

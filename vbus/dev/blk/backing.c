@@ -12,6 +12,7 @@
 #include <linux/module.h>
 #include <linux/namei.h>
 #include <linux/pagemap.h>
+#include <linux/sched.h>
 #include <linux/slab.h>
 #include "blk.h"
 
@@ -50,10 +51,20 @@ static void vdm_blk_forget_pages(struct vdm_blk *blk)
 	invalidate_inode_pages2(blk->file->f_mapping);
 }
 
-/* At once: who disabled the disk may unmount next. */
+/*
+ * At once: who disabled the disk may unmount next.  Disable runs in a kernel thread, whose
+ * fput() leaves the file to another one.
+ */
 static void vdm_blk_close_file(struct vdm_blk *blk)
 {
-	filp_close(blk->file, NULL);
+	struct file *file = blk->file;
+
+	get_file(file);
+	filp_close(file, NULL);
+	if (current->flags & PF_KTHREAD)
+		__fput_sync(file);
+	else
+		fput(file);
 	blk->file = NULL;
 }
 

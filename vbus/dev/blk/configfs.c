@@ -2,7 +2,7 @@
 /*
  * Host model "blk": class attributes.
  *
- * All run under dev->lock; all setters but rescan only while the device is disabled.
+ * All but rescan run under dev->lock, and the setters only while the device is disabled.
  * A bad value changes nothing and is answered by an errno and one line that says what
  * would be right.
  */
@@ -225,7 +225,7 @@ static ssize_t vdm_blk_size_show(struct vbus_device *dev, char *page)
 	struct vdm_blk *blk = to_vdm_blk(dev);
 
 	return sysfs_emit(page, "%llu\n", dev->enabled ?
-			  blk->capacity << VBUS_BLK_SECTOR_SHIFT : 0);
+			  READ_ONCE(blk->capacity) << VBUS_BLK_SECTOR_SHIFT : 0);
 }
 
 static int vdm_blk_rescan_set(struct vbus_device *dev, const char *value)

@@ -204,7 +204,7 @@ static void vdm_blk_update_capacity(struct vbus_device *dev, void *arg)
  * A disk that has become smaller answers requests beyond its end with
  * VBUS_BLK_S_RANGE from then on.
  *
- * Context: may sleep, under dev->lock.
+ * Context: may sleep, as long as the storage takes; not beside enable, disable or itself.
  * Return: 0; -ENXIO, after a line in the log: there is not one block.
  */
 int vdm_blk_rescan(struct vdm_blk *blk)
