@@ -131,6 +131,22 @@ limited()
 	check "$1: it can be opened after that" "$shells" vm0 "$2" 1 < /dev/null
 }
 
+# kept NAME WHAT: a bus can go and come while somebody has a shell of it, and nothing of it is kept
+kept()
+{
+	local minor
+	minor=$(stat -c %T /dev/vbus/vm0)
+	shells_start vm0 "$2" 1
+	check "$1: somebody keeps one" shells_reach 1
+	[ ! -L $bus/slots/1/device ] || rm $bus/slots/1/device
+	check "$1: the bus goes all the same" rmdir $bus/slots/1 $bus
+	bus_make
+	check "$1: and with it its minor number" test "$(stat -c %T /dev/vbus/vm0)" = "$minor"
+	shells_end
+	rmdir $slot
+	mkdir $bus/slots/1
+}
+
 truncate -s 1M /tmp/disk
 mkdir $bus
 slot_nr=1
@@ -151,6 +167,12 @@ for class in null net blk rng; do
 done
 one native native
 limited native native
+
+mkdir $cfs/devices/null.s $bus/slots/1 && echo 1 > $cfs/devices/null.s/enable &&
+	ln -s $cfs/devices/null.s $bus/slots/1/device || bail "no device"
+kept "device fd" 1
+kept "native fd" native
+check "slot and device go" rmdir $bus/slots/1 $cfs/devices/null.s
 check "the bus goes" rmdir $bus
 check "so does the cgroup" rmdir $cgroup
 finish
