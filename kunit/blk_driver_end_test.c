@@ -213,7 +213,7 @@ static u64 capacity_set(struct blk_card *card, u64 sectors)
 	fake_set32(card->fake, VBUS_REG_CONFIG_GEN,
 		   fake_get32(card->fake, VBUS_REG_CONFIG_GEN) + 1);
 	fake_signal(card->fake, 0);
-	flush_work(&card->fake->vdev.core->config_work);
+	flush_delayed_work(&card->fake->vdev.core->config_work);
 	return get_capacity(card->vb->disk);
 }
 

@@ -3,6 +3,7 @@
  * Guest driver of class "block": what it makes of a device's description, and requests as
  * the host sees them.
  */
+#include <linux/backing-dev.h>
 #include "blk_driver.h"
 
 /* --- it comes and goes --- */
@@ -153,6 +154,86 @@ static void test_probe_fails(struct kunit *test)
 	fake_set32(fake, VBUS_REG_QUEUE(0) + VBUS_QREG_SIZE_MAX, CARD_RING);
 	KUNIT_EXPECT_TRUE(test, card_insert(card));
 	fake_unregister(fake, false);
+}
+
+static const struct {
+	u32 off;
+	u32 val;
+} bad_hints[] = {
+	{ FIELD(io_min), 0xfffffe00 },
+	{ FIELD(io_min), 513 },
+	{ FIELD(io_opt), 0x7ffffe00 },
+	{ FIELD(io_opt), U32_MAX },
+	{ FIELD(physical_block_size), 1U << 31 },
+};
+
+/*
+ * Sizes that are advice, with which the block layer would read ahead by gigabytes, or divide
+ * by their sum, which may wrap to 0: below a partition that begins at the end of such a block.
+ */
+static void test_probe_hints(struct kunit *test)
+{
+	struct blk_card *card = card_create(test);
+	struct vbus_blk_config good = card->config;
+	struct queue_limits top;
+	struct request_queue *q;
+	u32 i;
+
+	for (i = 0; i < ARRAY_SIZE(bad_hints); i++) {
+		card->config = good;
+		*(__le32 *)((u8 *)&card->config + bad_hints[i].off) =
+			cpu_to_le32(bad_hints[i].val);
+		KUNIT_ASSERT_TRUE(test, card_insert(card));
+		q = card->vb->disk->queue;
+		KUNIT_EXPECT_LE(test, queue_io_min(q), VBUS_BLK_HINT_MAX);
+		KUNIT_EXPECT_EQ(test, queue_io_min(q) % 512, 0U);
+		KUNIT_EXPECT_LE(test, queue_physical_block_size(q),
+				VBUS_BLK_HINT_MAX);
+		KUNIT_EXPECT_LE(test, card->vb->disk->bdi->ra_pages,
+				2UL * VBUS_BLK_HINT_MAX / PAGE_SIZE);
+		blk_set_stacking_limits(&top);
+		if (queue_io_min(q) <= VBUS_BLK_HINT_MAX)
+			blk_stack_limits(&top, &q->limits, 0x7ffffe);
+		fake_unregister(card->fake, false);
+	}
+}
+
+/* Any description at all: a disk whose sizes fit together, or none. */
+static void test_probe_any(struct kunit *test)
+{
+	struct blk_card *card = card_create(test);
+	struct vbus_blk_config good = card->config;
+	struct queue_limits top;
+	struct request_queue *q;
+	struct rnd_state rnd;
+	u32 i, n, disks = 0;
+
+	prandom_seed_state(&rnd, 1);
+	for (i = 0; i < 200; i++) {
+		card->config = good;
+		for (n = 0; n < 2; n++)
+			*((__le32 *)&card->config + prandom_u32_state(&rnd) %
+			  (sizeof(card->config) / 4)) =
+				cpu_to_le32(fake_any32(&rnd));
+		if (card_insert(card)) {
+			disks++;
+			q = card->vb->disk->queue;
+			KUNIT_EXPECT_LE(test, queue_logical_block_size(q),
+					(unsigned int)PAGE_SIZE);
+			KUNIT_EXPECT_GE(test, queue_io_min(q),
+					queue_physical_block_size(q));
+			KUNIT_EXPECT_LE(test, queue_io_min(q),
+					VBUS_BLK_HINT_MAX);
+			KUNIT_EXPECT_LE(test, queue_io_opt(q),
+					VBUS_BLK_HINT_MAX);
+			KUNIT_EXPECT_GE(test, queue_max_segments(q), 1);
+			blk_set_stacking_limits(&top);
+			blk_stack_limits(&top, &q->limits, fake_any32(&rnd));
+		}
+		fake_unregister(card->fake, i % 2);
+	}
+	KUNIT_EXPECT_GT(test, disks, 20U);
+	KUNIT_EXPECT_TRUE(test, ida_is_empty(&vbus_blk_ida));
 }
 
 /* --- requests as the host sees them --- */
@@ -515,6 +596,8 @@ static struct kunit_case blk_cases[] = {
 	KUNIT_CASE(test_probe_plain),
 	KUNIT_CASE(test_probe_bad_config),
 	KUNIT_CASE(test_probe_fails),
+	KUNIT_CASE(test_probe_hints),
+	KUNIT_CASE(test_probe_any),
 	KUNIT_CASE(test_probe_odd),
 	KUNIT_CASE(test_headers),
 	KUNIT_CASE(test_chains),

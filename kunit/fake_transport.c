@@ -51,6 +51,36 @@ static int fake_access(struct fake_dev *fake)
 	return 0;
 }
 
+/* A number that somebody may have forgotten to think of. */
+u32 fake_any32(struct rnd_state *rnd)
+{
+	static const u32 edges[] = {
+		0, 1, 2, 3, 0xff, 0x100, 512, 4096, 0xffff, 0x10000, S32_MAX,
+		1U << 31, 0xfffffe00, U32_MAX - 1, U32_MAX,
+	};
+	u32 any = prandom_u32_state(rnd);
+
+	switch (any % 4) {
+	case 0:
+		return prandom_u32_state(rnd);
+	case 1:
+		return 1U << (any >> 27);
+	default:
+		return edges[(any >> 2) % ARRAY_SIZE(edges)];
+	}
+}
+EXPORT_SYMBOL_GPL(fake_any32);
+
+static void fake_lie(struct fake_dev *fake, u8 *buf, size_t len)
+{
+	u32 any;
+
+	for (; len; len -= min(len, sizeof(any)), buf += sizeof(any)) {
+		any = fake_any32(&fake->rnd);
+		memcpy(buf, &any, min(len, sizeof(any)));
+	}
+}
+
 static int fake_read(struct vproxy_device *vdev, u32 off, void *buf, size_t len)
 {
 	struct fake_dev *fake = to_fake_dev(vdev);
@@ -69,6 +99,8 @@ static int fake_read(struct vproxy_device *vdev, u32 off, void *buf, size_t len)
 		memset(buf, 0xff, len);
 	else
 		memcpy(buf, fake->regs + off, len);
+	if (fake->noise && !(prandom_u32_state(&fake->rnd) % fake->noise))
+		fake_lie(fake, buf, len);
 	return 0;
 }
 

@@ -11,6 +11,7 @@
 
 #include <kunit/test.h>
 #include <linux/completion.h>
+#include <linux/prandom.h>
 #include <vbus/proxy.h>
 
 #define FAKE_CLASS		0x7e57
@@ -36,6 +37,8 @@
  * @stuck: STATUS never gets 0
  * @dead: registers read as ones, without an error
  * @gen_moves: how often CONFIG_GEN still changes when it is read; < 0: always
+ * @noise: every so many reads answer something else; 0: none
+ * @rnd: what else
  * @fail_access: number of the register access that fails, counted down to 0
  * @fail_errno: how it fails
  * @grant: most vectors; < 0: setup_vectors fails so
@@ -73,6 +76,8 @@ struct fake_dev {
 	bool stuck;
 	bool dead;
 	int gen_moves;
+	unsigned int noise;
+	struct rnd_state rnd;
 	int fail_access;
 	int fail_errno;
 	int grant;
@@ -108,6 +113,7 @@ static inline struct fake_dev *to_fake_dev(struct vproxy_device *vdev)
 struct fake_dev *fake_create(struct kunit *test);
 int fake_register(struct fake_dev *fake);
 void fake_unregister(struct fake_dev *fake, bool gone);
+u32 fake_any32(struct rnd_state *rnd);
 void fake_set32(struct fake_dev *fake, u32 off, u32 val);
 void fake_set64(struct fake_dev *fake, u32 off, u64 val);
 u32 fake_get32(const struct fake_dev *fake, u32 off);

@@ -152,6 +152,27 @@ static void test_slow_deadline(struct kunit *test)
 }
 
 /* What the diagnostic asks for: what it says it does, once, and nothing else. */
+/* Any number of events that answer nothing: who waits sleeps all the same. */
+static void test_event_storm(struct kunit *test)
+{
+	struct fake_window *win = fw_create(test);
+	unsigned long sleeps;
+	int i;
+
+	fw_start(win, 1);
+	vnat_slow_deadline_ms = 20;
+	win->mute_slow = true;
+	KUNIT_EXPECT_EQ(test, -ETIMEDOUT, slow_nop(win));
+	for (i = 0; i < 1000000; i++)
+		vnat_page_event(win->bus, 0);
+	sleeps = current->nvcsw;
+	KUNIT_EXPECT_EQ(test, -ETIMEDOUT, slow_nop(win));
+	KUNIT_EXPECT_GT(test, current->nvcsw, sleeps);
+	win->mute_slow = false;
+	fw_answer(win);
+	fw_stop(win, false);
+}
+
 static void test_measure(struct kunit *test)
 {
 	struct fake_window *win = fw_create(test);
@@ -484,6 +505,7 @@ static struct kunit_case call_cases[] = {
 	KUNIT_CASE(test_results),
 	KUNIT_CASE(test_fast_deadline),
 	KUNIT_CASE(test_slow_deadline),
+	KUNIT_CASE(test_event_storm),
 	KUNIT_CASE(test_measure),
 	KUNIT_CASE(test_slow_waits),
 	KUNIT_CASE(test_busy),

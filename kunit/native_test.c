@@ -7,6 +7,7 @@
  * native_vector_test.c, calls and events by themselves in native_call_test.c.
  */
 #include <linux/delay.h>
+#include <linux/jiffies.h>
 #include <linux/module.h>
 #include <linux/platform_device.h>
 #include "fake_window.h"
@@ -174,6 +175,31 @@ static void test_plug(struct kunit *test)
 }
 
 /* What is wanted back is not opened first. */
+/*
+ * Devices that come and go without end: the guest looks at so many, and then at one
+ * each pause; the last one it finds.
+ */
+static void test_plug_storm(struct kunit *test)
+{
+	struct fake_window *win = fw_create(test);
+	struct fw_slot *slot = &win->slots[1];
+	unsigned long start = jiffies;
+	unsigned int i, most;
+
+	fw_start(win, 1);
+	for (i = 0; i < 1500; i++)
+		fw_plug(win, 1);
+	/* 512 in 10 seconds, however many have passed. */
+	most = 512 * (2 + (jiffies - start) / (10 * HZ));
+	KUNIT_EXPECT_GE(test, slot->probes, VBUS_NATIVE_MAX_SLOTS);
+	KUNIT_EXPECT_LE(test, slot->probes, most);
+	for (i = 0; i < 300 && !(slot->flags & VBUS_SLOT_OPEN); i++)
+		msleep(100);
+	KUNIT_EXPECT_NOT_NULL(test, slot->vdev);
+	KUNIT_EXPECT_EQ(test, slot->probes, slot->removes + 1);
+	fw_stop(win, false);
+}
+
 static void test_unplug_early(struct kunit *test)
 {
 	struct fake_window *win = fw_create(test);
@@ -451,6 +477,7 @@ static struct kunit_case native_cases[] = {
 	KUNIT_CASE(test_start_refused),
 	KUNIT_CASE(test_enumerate),
 	KUNIT_CASE(test_plug),
+	KUNIT_CASE(test_plug_storm),
 	KUNIT_CASE(test_unplug_early),
 	KUNIT_CASE(test_alias),
 	KUNIT_CASE(test_open_fails),

@@ -60,7 +60,7 @@ static __maybe_unused struct fake_dev *start_device(struct kunit *test,
 	KUNIT_ASSERT_EQ(test, 0, fake_register(fake));
 	KUNIT_ASSERT_NOT_NULL(test, fake->vdev.dev.driver);
 	/* The look after the probe, which reads registers too. */
-	flush_work(&fake->vdev.core->config_work);
+	flush_delayed_work(&fake->vdev.core->config_work);
 	served = 0;
 	return fake;
 }

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * Suite of the PCI transport: what can be tested without a function, which is its
- * reading of a capability and the table of bus numbers.
+ * reading of a capability, from a config space made of memory, and the table of bus
+ * numbers.
  */
 #include <kunit/test.h>
 #include <linux/module.h>
@@ -91,6 +92,80 @@ static void test_cap_nonsense(struct kunit *test)
 	}
 }
 
+/* --- a function that is all config space --- */
+
+static u8 config[2 * PCI_CFG_SPACE_SIZE];
+static unsigned int config_reads;
+
+static int config_read(struct pci_bus *bus, unsigned int devfn, int where,
+		       int size, u32 *val)
+{
+	config_reads++;
+	*val = 0;
+	memcpy(val, config + where, size);
+	return PCIBIOS_SUCCESSFUL;
+}
+
+static struct pci_ops config_ops = {
+	.read = config_read,
+};
+
+static int find(struct kunit *test, struct vbus_pci_cap *cap)
+{
+	struct pci_bus *bus = kunit_kzalloc(test, sizeof(*bus), GFP_KERNEL);
+	struct pci_dev *pdev = kunit_kzalloc(test, sizeof(*pdev), GFP_KERNEL);
+
+	KUNIT_ASSERT_NOT_NULL(test, bus);
+	KUNIT_ASSERT_NOT_NULL(test, pdev);
+	bus->ops = &config_ops;
+	pdev->bus = bus;
+	pdev->dev.init_name = "vbus-fake-function";
+	memcpy(pdev->resource, bars, sizeof(bars));
+	config_reads = 0;
+	return vpci_cap_find(pdev, cap);
+}
+
+/* A list with one capability of ours; of the others there is only the head. */
+static void config_list(u8 pos)
+{
+	memset(config, 0, sizeof(config));
+	config[PCI_STATUS] = PCI_STATUS_CAP_LIST;
+	config[PCI_CAPABILITY_LIST] = pos;
+	memcpy(config + pos, &good, sizeof(good));
+}
+
+static void test_cap_list(struct kunit *test)
+{
+	struct vbus_pci_cap cap;
+
+	config_list(0x40);
+	KUNIT_EXPECT_EQ(test, 0, find(test, &cap));
+	KUNIT_EXPECT_FALSE(test, memcmp(&cap, &good, sizeof(cap)));
+	config_list(PCI_CFG_SPACE_SIZE - sizeof(good));
+	KUNIT_EXPECT_EQ(test, 0, find(test, &cap));
+
+	/* Its end is beyond the space that such a list lies in. */
+	config_list(PCI_CFG_SPACE_SIZE - sizeof(good) + 4);
+	KUNIT_EXPECT_EQ(test, -ENODEV, find(test, &cap));
+	config_list(0xfc);
+	KUNIT_EXPECT_EQ(test, -ENODEV, find(test, &cap));
+
+	/* Of another vendor, over and over. */
+	config_list(0x40);
+	config[0x40 + offsetof(struct vbus_pci_cap, signature)] ^= 1;
+	config[0x40 + offsetof(struct vbus_pci_cap, next)] = 0x40;
+	KUNIT_EXPECT_EQ(test, -ENODEV, find(test, &cap));
+	KUNIT_EXPECT_LT(test, config_reads, 10000U);
+	/* Of another kind, over and over. */
+	config[0x40] = PCI_CAP_ID_MSIX;
+	KUNIT_EXPECT_EQ(test, -ENODEV, find(test, &cap));
+	KUNIT_EXPECT_LT(test, config_reads, 10000U);
+
+	/* Pulled out. */
+	memset(config, 0xff, sizeof(config));
+	KUNIT_EXPECT_EQ(test, -ENODEV, find(test, &cap));
+}
+
 static void test_buses(struct kunit *test)
 {
 	int a, b, other;
@@ -122,6 +197,7 @@ static struct kunit_case pci_cases[] = {
 	KUNIT_CASE(test_cap),
 	KUNIT_CASE(test_cap_foreign),
 	KUNIT_CASE(test_cap_nonsense),
+	KUNIT_CASE(test_cap_list),
 	KUNIT_CASE(test_buses),
 	{ }
 };

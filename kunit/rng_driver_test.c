@@ -347,6 +347,31 @@ static void test_read_killed(struct kunit *test)
 	expect_bytes(test, data, 0, 64);
 }
 
+/* A host that is silent, or signals and never answers, holds no reader for ever. */
+static void test_read_unanswered(struct kunit *test)
+{
+	struct fake_dev *fake = start(test);
+	struct reader *r;
+	u8 data[64];
+	int i;
+
+	vbus_rng_patience = HZ / 5;
+	r = reader_start(test);
+	KUNIT_EXPECT_EQ(test, -ETIMEDOUT, reader_end(test, r));
+	r = reader_start(test);
+	for (i = 0; i < 300 && !completion_done(&r->done); i++) {
+		fake_signal(fake, fake_get32(fake, VBUS_REG_QUEUE(0) +
+					     VBUS_QREG_VECTOR));
+		msleep(20);
+	}
+	KUNIT_EXPECT_EQ(test, -ETIMEDOUT, reader_end(test, r));
+	/* The one request is still there, and is answered at last. */
+	answer(test, fake, 0, 64);
+	KUNIT_EXPECT_FALSE(test, asked(fake));
+	KUNIT_EXPECT_EQ(test, 64, read_source(data, 64, true));
+	expect_bytes(test, data, 0, 64);
+}
+
 /* Answers of every length, reads of every length: each byte once, in order. */
 static void test_read_stream(struct kunit *test)
 {
@@ -547,6 +572,7 @@ static void test_framework(struct kunit *test)
 static int rng_init(struct kunit *test)
 {
 	register_errno = 0;
+	vbus_rng_patience = 30 * HZ;
 	source = NULL;
 	/* Without an owner: suites run before their module is in sysfs. */
 	driver_registered = !__vproxy_register_driver(&vbus_rng_driver, NULL);
@@ -568,6 +594,7 @@ static struct kunit_case rng_cases[] = {
 	KUNIT_CASE(test_read_wait),
 	KUNIT_CASE(test_read_short),
 	KUNIT_CASE(test_read_killed),
+	KUNIT_CASE(test_read_unanswered),
 	KUNIT_CASE(test_read_stream),
 	KUNIT_CASE(test_lies),
 	KUNIT_CASE(test_gone),

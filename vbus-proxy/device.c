@@ -420,7 +420,7 @@ int vproxy_device_register(struct vproxy_device *vdev, unsigned int bus_id,
 	core->owner = vdev->ops->owner;
 	core->bus_id = bus_id;
 	mutex_init(&core->lock);
-	INIT_WORK(&core->config_work, vproxy_config_work);
+	vproxy_config_init(core);
 	vdev->core = core;
 	if (!vdev->dma_dev)
 		vdev->dma_dev = &vdev->dev;

@@ -19,6 +19,14 @@
 #define VPROXY_RESET_POLL_MAX	10000
 
 /*
+ * A driver is told of so many changes in that time, and then of one each pause:
+ * what it does about one may cost log lines, uevents and work of others.
+ */
+#define VPROXY_CONFIG_BURST	20
+#define VPROXY_CONFIG_INTERVAL	(5 * HZ)
+#define VPROXY_CONFIG_PAUSE	(HZ / 2)
+
+/*
  * Nobody knows whether the device still writes to memory, which its driver is
  * going to free: the transport may have a way to stop it from outside.
  */
@@ -136,7 +144,7 @@ static void vproxy_unbind(struct vproxy_core *core)
 	WRITE_ONCE(core->vdev->features, 0);
 	mutex_unlock(&core->lock);
 	/* Without vectors nobody can queue it again. */
-	cancel_work_sync(&core->config_work);
+	cancel_delayed_work_sync(&core->config_work);
 }
 
 int vproxy_bus_probe(struct device *dev)
@@ -148,6 +156,7 @@ int vproxy_bus_probe(struct device *dev)
 
 	mutex_lock(&core->lock);
 	core->gone_told = false;
+	core->news = false;
 	vproxy_read32(core, VBUS_REG_CONFIG_GEN, &core->gen_seen);
 	err = vproxy_negotiate(core, drv->features, 0);
 	mutex_unlock(&core->lock);
@@ -159,7 +168,7 @@ int vproxy_bus_probe(struct device *dev)
 	}
 	WRITE_ONCE(core->config_live, true);
 	/* For what happened while probe was still running. */
-	schedule_work(&core->config_work);
+	vproxy_config_look(core);
 	return 0;
 }
 
@@ -169,7 +178,7 @@ void vproxy_bus_remove(struct device *dev)
 	struct vproxy_core *core = vdev->core;
 
 	WRITE_ONCE(core->config_live, false);
-	cancel_work_sync(&core->config_work);
+	cancel_delayed_work_sync(&core->config_work);
 	to_vproxy_driver(dev->driver)->remove(vdev);
 	vproxy_unbind(core);
 }
@@ -213,13 +222,29 @@ static bool vproxy_config_news(struct vproxy_core *core)
 	return news;
 }
 
+/* Any context.  A pause that is not over yet is not cut short. */
+void vproxy_config_look(struct vproxy_core *core)
+{
+	schedule_delayed_work(&core->config_work, 0);
+}
+
+/* May the driver be told now?  That the device is gone it is told once anyway. */
+static bool vproxy_config_may_tell(struct vproxy_core *core)
+{
+	if (READ_ONCE(core->gone) || __ratelimit(&core->config_limit))
+		return true;
+	schedule_delayed_work(&core->config_work, VPROXY_CONFIG_PAUSE);
+	return false;
+}
+
 /*
  * A vector may be shared with queues, so most wake-ups can be for nothing; the
  * generation count tells.
  */
-void vproxy_config_work(struct work_struct *work)
+static void vproxy_config_work(struct work_struct *work)
 {
-	struct vproxy_core *core = container_of(work, struct vproxy_core,
+	struct vproxy_core *core = container_of(to_delayed_work(work),
+						struct vproxy_core,
 						config_work);
 	struct vproxy_device *vdev = core->vdev;
 	struct vproxy_driver *drv;
@@ -230,10 +255,22 @@ void vproxy_config_work(struct work_struct *work)
 		return;
 	drv = to_vproxy_driver(vdev->dev.driver);
 	mutex_lock(&core->lock);
-	news = vproxy_config_news(core);
+	core->news |= vproxy_config_news(core);
+	news = core->news && core->ready && vproxy_config_may_tell(core);
+	if (news)
+		core->news = false;
 	mutex_unlock(&core->lock);
 	if (news && drv->config_changed)
 		drv->config_changed(vdev);
+}
+
+void vproxy_config_init(struct vproxy_core *core)
+{
+	INIT_DELAYED_WORK(&core->config_work, vproxy_config_work);
+	ratelimit_state_init(&core->config_limit, VPROXY_CONFIG_INTERVAL,
+			     VPROXY_CONFIG_BURST);
+	/* Nothing is lost, so nothing is to be said. */
+	ratelimit_set_flags(&core->config_limit, RATELIMIT_MSG_ON_RELEASE);
 }
 
 /**
@@ -264,7 +301,7 @@ int vproxy_device_ready(struct vproxy_device *vdev)
 	core->ready = true;
 	/* After a reset: changes in between raised no signal. */
 	if (READ_ONCE(core->config_live))
-		schedule_work(&core->config_work);
+		vproxy_config_look(core);
 unlock:
 	mutex_unlock(&core->lock);
 	return err;

@@ -20,6 +20,7 @@
 
 #include <linux/list.h>
 #include <linux/mutex.h>
+#include <linux/ratelimit.h>
 #include <linux/workqueue.h>
 #include <vbus/proxy.h>
 
@@ -52,7 +53,8 @@ struct vproxy_map {
  * @status: what was written to STATUS last
  * @ready: RUNNING is set and was not taken back
  * @hold: value of HOLD that a reset does not change
- * @gen_seen: config generation the driver was last told of
+ * @gen_seen: config generation that was read last
+ * @news: there is something that the driver was not told of yet
  * @gone_told: the driver was told that the device is gone
  * @quiesced: the transport was asked to cut it off from memory
  * @map: NULL without queues; written under @lock
@@ -61,6 +63,7 @@ struct vproxy_map {
  * @gone: no register access any more
  * @config_live: config_work may call the driver
  * @config_work: looks for a config change
+ * @config_limit: how often the driver is told, by config_work alone
  */
 struct vproxy_core {
 	struct vproxy_device *vdev;
@@ -74,6 +77,7 @@ struct vproxy_core {
 	bool ready;
 	u32 hold;
 	u32 gen_seen;
+	bool news;
 	bool gone_told;
 	bool quiesced;
 	struct vproxy_map *map;
@@ -82,7 +86,8 @@ struct vproxy_core {
 	u32 config_size;
 	bool gone;
 	bool config_live;
-	struct work_struct config_work;
+	struct delayed_work config_work;
+	struct ratelimit_state config_limit;
 };
 
 static inline struct vproxy_driver *to_vproxy_driver(struct device_driver *drv)
@@ -109,7 +114,8 @@ void vproxy_wait_released(void);
 int vproxy_bus_probe(struct device *dev);
 void vproxy_bus_remove(struct device *dev);
 void vproxy_bus_shutdown(struct device *dev);
-void vproxy_config_work(struct work_struct *work);
+void vproxy_config_init(struct vproxy_core *core);
+void vproxy_config_look(struct vproxy_core *core);
 int vproxy_reset_locked(struct vproxy_core *core);
 
 /* queue.c */

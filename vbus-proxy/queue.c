@@ -49,7 +49,7 @@ void vproxy_signal(struct vproxy_device *vdev, unsigned int vector)
 	if (vector >= nr)
 		return;
 	if (!vector && READ_ONCE(core->config_live))
-		schedule_work(&core->config_work);
+		vproxy_config_look(core);
 	if (nr == 1) {
 		q = 0;
 		step = 1;

@@ -107,8 +107,9 @@ static void vbus_blk_config_changed(struct vproxy_device *vdev)
 			       &capacity, sizeof(capacity)))
 		return;
 	if (le64_to_cpu(capacity) > VBUS_BLK_CAPACITY_MAX) {
-		dev_err(&vdev->dev, "host says %llu sectors, the size stays as it was\n",
-			le64_to_cpu(capacity));
+		dev_err_ratelimited(&vdev->dev,
+				    "host says %llu sectors, the size stays as it was\n",
+				    le64_to_cpu(capacity));
 		return;
 	}
 	set_capacity_and_notify(vb->disk, le64_to_cpu(capacity));
@@ -146,11 +147,20 @@ static int vbus_blk_check_config(struct vproxy_device *vdev,
 	return 0;
 }
 
+/* Advice that makes no sense is none. */
+static u32 vbus_blk_hint(__le32 raw, u32 block)
+{
+	u32 hint = le32_to_cpu(raw);
+
+	return hint % block || hint > VBUS_BLK_HINT_MAX ? 0 : hint;
+}
+
 static void vbus_blk_set_limits(struct vbus_blk *vb,
 				const struct vbus_blk_config *config)
 {
 	struct request_queue *q = vb->disk->queue;
 	u64 features = vb->vdev->features;
+	u32 logical = le32_to_cpu(config->logical_block_size);
 	u32 i, segs = VBUS_BLK_MAX_SEGS, opt;
 
 	for (i = 0; i < vb->nr_queues + vb->nr_polled; i++)
@@ -160,11 +170,12 @@ static void vbus_blk_set_limits(struct vbus_blk *vb,
 					    dma_max_mapping_size(vb->vdev->dma_dev)));
 	blk_queue_max_hw_sectors(q, le32_to_cpu(config->data_max) >>
 				 SECTOR_SHIFT);
-	blk_queue_logical_block_size(q, le32_to_cpu(config->logical_block_size));
+	blk_queue_logical_block_size(q, logical);
 	blk_queue_physical_block_size(q,
-				      le32_to_cpu(config->physical_block_size));
-	blk_queue_io_min(q, le32_to_cpu(config->io_min));
-	opt = le32_to_cpu(config->io_opt);
+				      min(le32_to_cpu(config->physical_block_size),
+					  VBUS_BLK_HINT_MAX));
+	blk_queue_io_min(q, vbus_blk_hint(config->io_min, logical));
+	opt = vbus_blk_hint(config->io_opt, logical);
 	if (opt)
 		blk_queue_io_opt(q, opt);
 	/* The host copies what is aligned worse. */

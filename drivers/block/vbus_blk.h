@@ -39,6 +39,12 @@ struct dma_pool;
 /* In sectors: their bytes are counted with a sign. */
 #define VBUS_BLK_CAPACITY_MAX	(LLONG_MAX >> SECTOR_SHIFT)
 
+/*
+ * Larger blocks are no advice worth following, and sums of such sizes, which the block layer
+ * makes, would wrap.
+ */
+#define VBUS_BLK_HINT_MAX	(64U << 20)
+
 /* "poll63" */
 #define VBUS_BLK_NAME		8
 

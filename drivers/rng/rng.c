@@ -9,6 +9,7 @@
  */
 #include <linux/dma-mapping.h>
 #include <linux/hw_random.h>
+#include <linux/jiffies.h>
 #include <linux/module.h>
 #include <linux/slab.h>
 #include <linux/vbus_rng.h>
@@ -20,6 +21,12 @@
 
 /* How long to wait for an answer before a look at who should give it. */
 #define VBUS_RNG_LOOK		HZ
+
+/*
+ * How long a reader waits in all: the framework lets no other source be read meanwhile.
+ * A variable for the sake of tests.
+ */
+static unsigned int vbus_rng_patience = 30 * HZ;
 
 /* One request is out at most. */
 #define VBUS_RNG_RING		2
@@ -116,23 +123,30 @@ static int vbus_rng_take(struct vbus_rng *rng)
  * Wait for a signal.  The bus tells when a device goes, but only once it is probed:
  * the framework lets readers in before that, and probe then waits for their mutex.
  */
-static int vbus_rng_wait(struct vbus_rng *rng)
+static int vbus_rng_wait(struct vbus_rng *rng, unsigned long end)
 {
-	long left;
+	long left = end - jiffies;
 
+	/* A host that signals and never answers is no better than one that is silent. */
+	if (left <= 0)
+		return -ETIMEDOUT;
 	left = wait_event_killable_timeout(rng->wait,
 					   READ_ONCE(rng->signalled) ||
 					   READ_ONCE(rng->dead),
-					   VBUS_RNG_LOOK);
+					   min_t(long, left, VBUS_RNG_LOOK));
 	if (!left && (vproxy_needs_reset(rng->vdev) ||
 		      vproxy_device_gone(rng->vdev)))
 		vbus_rng_die(rng);
 	return left < 0 ? left : 0;
 }
 
-/* Return: 0 with bytes in the buffer, or errno; -EAGAIN only without @wait. */
+/*
+ * Return: 0 with bytes in the buffer, or errno; -EAGAIN only without @wait, -ETIMEDOUT only
+ * with it.  The request stays with the host then, and its answer may be for a later reader.
+ */
 static int vbus_rng_refill(struct vbus_rng *rng, bool wait)
 {
+	unsigned long end = jiffies + vbus_rng_patience;
 	int err;
 
 	while (!rng->avail) {
@@ -152,7 +166,7 @@ static int vbus_rng_refill(struct vbus_rng *rng, bool wait)
 				return err;
 			continue;
 		}
-		err = vbus_rng_wait(rng);
+		err = vbus_rng_wait(rng, end);
 		if (err)
 			return err;
 	}

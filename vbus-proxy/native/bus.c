@@ -226,8 +226,7 @@ struct vnat_bus *vnat_bus_create(struct device *dev,
 	bus->dev = dev;
 	bus->ops = ops;
 	bus->priv = priv;
-	INIT_WORK(&bus->slot_work, vnat_slot_work);
-	INIT_DELAYED_WORK(&bus->slot_retry, vnat_slot_retry);
+	vnat_slots_init(bus);
 	err = vnat_read_limits(bus, max_queues);
 	if (err)
 		goto free;

@@ -45,7 +45,7 @@ void vnat_page_init(struct vnat_page *page)
 {
 	spin_lock_init(&page->lock);
 	mutex_init(&page->mutex);
-	init_completion(&page->answered);
+	init_waitqueue_head(&page->wait);
 }
 
 static struct vnat_page *vnat_this_page(struct vnat_bus *bus)
@@ -183,30 +183,28 @@ void vnat_page_event(struct vnat_bus *bus, unsigned int nr)
 {
 	if (nr >= bus->nr_pages)
 		return;
-	complete(&bus->pages[array_index_nospec(nr, bus->nr_pages)].answered);
+	wake_up(&bus->pages[array_index_nospec(nr, bus->nr_pages)].wait);
 }
+EXPORT_SYMBOL_IF_KUNIT(vnat_page_event);
 
 /*
- * Wake-ups can be for nothing, and the last look is after the deadline: an answer
- * counts even if its event was lost.
+ * Wake-ups can be for nothing, however many, and the last look is after the deadline:
+ * an answer counts even if its event was lost.
  */
 static int vnat_slow_wait(struct vnat_bus *bus, struct vnat_page *page,
 			  unsigned long end)
 {
-	long left;
+	const struct vbus_call *call = &page->mem->slow;
+	long left = end - jiffies;
 
-	for (;;) {
-		page->slow_late = !vnat_answered(&page->mem->slow,
-						 page->slow_seq);
-		if (!page->slow_late)
-			return 0;
-		if (READ_ONCE(bus->dead))
-			return -ENODEV;
-		left = end - jiffies;
-		if (left <= 0)
-			return -ETIMEDOUT;
-		wait_for_completion_timeout(&page->answered, left);
-	}
+	if (left > 0)
+		wait_event_timeout(page->wait,
+				   vnat_answered(call, page->slow_seq) ||
+				   READ_ONCE(bus->dead), left);
+	page->slow_late = !vnat_answered(call, page->slow_seq);
+	if (!page->slow_late)
+		return 0;
+	return READ_ONCE(bus->dead) ? -ENODEV : -ETIMEDOUT;
 }
 
 static int vnat_slow_locked(struct vnat_bus *bus, struct vnat_page *page,
@@ -226,7 +224,6 @@ static int vnat_slow_locked(struct vnat_bus *bus, struct vnat_page *page,
 	}
 	if (req->out_len)
 		memcpy(page->mem->data, req->out, req->out_len);
-	reinit_completion(&page->answered);
 	page->slow_seq++;
 	vnat_ask(bus, page, call, req, page->slow_seq);
 	err = vnat_slow_wait(bus, page, end);

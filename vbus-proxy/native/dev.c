@@ -185,6 +185,11 @@ static void vnat_signal_by_hand(struct vnat_dev *ndev, unsigned int vector)
 {
 	unsigned long flags;
 
+	/*
+	 * Pairs with barrier D in ioq_south_signal_needed(): a signal that still took
+	 * the old route followed a completion that the driver sees now.
+	 */
+	virt_mb();
 	/* Softirqs that a driver raises run when they are enabled again. */
 	local_bh_disable();
 	local_irq_save(flags);

@@ -34,14 +34,45 @@
  * takes the lock prefix out of cmpxchg(); xchg() always has it.
  */
 #ifdef CONFIG_X86
-#define vnat_cmpxchg(p, old, new)	sync_cmpxchg(p, old, new)
+#define vnat_sync_cmpxchg(p, old, new)	sync_cmpxchg(p, old, new)
 #else
-#define vnat_cmpxchg(p, old, new)	cmpxchg(p, old, new)
+#define vnat_sync_cmpxchg(p, old, new)	cmpxchg(p, old, new)
 #endif
 
 #define VNAT_BUSY	cpu_to_le64(VBUS_EVENT_BUSY)
 
 static_assert(sizeof(struct vbus_event_queue) <= VBUS_NATIVE_PAGE_SIZE);
+
+/*
+ * Where exchanges have their barriers beside them, a kernel for one CPU leaves
+ * those out.
+ */
+static __always_inline void vnat_mb_up(void)
+{
+	if (!IS_ENABLED(CONFIG_SMP))
+		virt_mb();
+}
+
+/* Atomic, and a full barrier, for the device side too. */
+static __le64 vnat_xchg(__le64 *word, __le64 new)
+{
+	__le64 old;
+
+	vnat_mb_up();
+	old = xchg(word, new);
+	vnat_mb_up();
+	return old;
+}
+
+static __le64 vnat_cmpxchg(__le64 *word, __le64 old, __le64 new)
+{
+	__le64 seen;
+
+	vnat_mb_up();
+	seen = vnat_sync_cmpxchg(word, old, new);
+	vnat_mb_up();
+	return seen;
+}
 
 static void vnat_vector_event(struct vnat_queue *q, unsigned int event)
 {
@@ -78,16 +109,16 @@ static void vnat_queue_pass(struct vnat_queue *q)
 	u64 select, pending;
 
 	/*
-	 * A full barrier, as every xchg: pairs with that of the device side, which
-	 * sets pending before it looks at select.
+	 * A full barrier: pairs with that of the device side, which sets pending
+	 * before it looks at select.
 	 */
-	select = le64_to_cpu(xchg(&mem->select, VNAT_BUSY));
+	select = le64_to_cpu(vnat_xchg(&mem->select, VNAT_BUSY));
 	/* That also leaves no number of a word that isn't there. */
 	select &= ~VBUS_EVENT_BUSY;
 	while (select) {
 		word = __ffs64(select);
 		select &= select - 1;
-		pending = le64_to_cpu(xchg(&mem->pending[word], 0));
+		pending = le64_to_cpu(vnat_xchg(&mem->pending[word], 0));
 		while (pending) {
 			vnat_event(q, word * 64 + __ffs64(pending));
 			pending &= pending - 1;

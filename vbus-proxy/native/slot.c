@@ -19,6 +19,13 @@
 #define VNAT_AGAIN_MS	500
 
 /*
+ * So many looks at slots in that time, and then one each pause: all of them, twice.  A
+ * look may bring a device or take one away, with all that this costs the system.
+ */
+#define VNAT_LOOKS	(2 * VBUS_NATIVE_MAX_SLOTS)
+#define VNAT_LOOKS_TIME	(10 * HZ)
+
+/*
  * A call came to nothing, and nobody tells when another one would do better.  What
  * has become of it is seen by asking what is in the slot.
  */
@@ -178,21 +185,35 @@ static void vnat_slots_update(struct vnat_bus *bus)
 	for_each_set_bit(slot, bus->news, bus->nr_slots) {
 		if (READ_ONCE(bus->stopping))
 			return;
+		if (!__ratelimit(&bus->limit)) {
+			queue_delayed_work(bus->wq, &bus->slot_retry,
+					   msecs_to_jiffies(VNAT_AGAIN_MS));
+			return;
+		}
 		/* Before we ask: what happens after the answer sets it again. */
 		if (test_and_clear_bit(slot, bus->news))
 			vnat_slot_update(bus, slot);
 	}
 }
 
-void vnat_slot_work(struct work_struct *work)
+static void vnat_slot_work(struct work_struct *work)
 {
 	vnat_slots_update(container_of(work, struct vnat_bus, slot_work));
 }
 
-void vnat_slot_retry(struct work_struct *work)
+static void vnat_slot_retry(struct work_struct *work)
 {
 	vnat_slots_update(container_of(to_delayed_work(work), struct vnat_bus,
 				       slot_retry));
+}
+
+void vnat_slots_init(struct vnat_bus *bus)
+{
+	INIT_WORK(&bus->slot_work, vnat_slot_work);
+	INIT_DELAYED_WORK(&bus->slot_retry, vnat_slot_retry);
+	ratelimit_state_init(&bus->limit, VNAT_LOOKS_TIME, VNAT_LOOKS);
+	/* Nothing is lost, so nothing is to be said. */
+	ratelimit_set_flags(&bus->limit, RATELIMIT_MSG_ON_RELEASE);
 }
 
 /*

@@ -26,10 +26,11 @@
 
 #include <linux/bitmap.h>
 #include <linux/cache.h>
-#include <linux/completion.h>
 #include <linux/interrupt.h>
 #include <linux/mutex.h>
+#include <linux/ratelimit.h>
 #include <linux/spinlock.h>
+#include <linux/wait.h>
 #include <linux/workqueue.h>
 #include <linux/xarray.h>
 #include <uapi/linux/vbus_native.h>
@@ -107,7 +108,7 @@ struct vnat_queue {
  * @mutex: guards the slow half: @slow_seq, @slow_late
  * @slow_seq: number of the last slow call
  * @slow_late: as @fast_late
- * @answered: there may be an answer to the slow call
+ * @wait: who waits for the answer to the slow call
  */
 struct vnat_page {
 	struct vbus_call_page *mem;
@@ -118,7 +119,7 @@ struct vnat_page {
 	struct mutex mutex;	/* slow half */
 	u32 slow_seq;
 	bool slow_late;
-	struct completion answered;
+	wait_queue_head_t wait;
 } ____cacheline_aligned_in_smp;
 
 /**
@@ -137,6 +138,7 @@ struct vnat_page {
  * @wq: runs @slot_work
  * @slot_work: brings devices in line with what the slots hold
  * @slot_retry: the same, some time after a call that came to nothing
+ * @limit: how many slots are looked at without a pause
  * @news: slots that it has to look at
  * @slots: what we have open in each
  * @ejected: plug counts of devices the user is rid of, by slot; 0 is none
@@ -158,6 +160,7 @@ struct vnat_bus {
 	struct workqueue_struct *wq;
 	struct work_struct slot_work;
 	struct delayed_work slot_retry;
+	struct ratelimit_state limit;
 	DECLARE_BITMAP(news, VBUS_NATIVE_MAX_SLOTS);
 	struct vnat_dev **slots;
 	u32 ejected[VBUS_NATIVE_MAX_SLOTS];
@@ -210,8 +213,7 @@ void vnat_bus_set_dead(struct vnat_bus *bus);
 void vnat_bus_slot_news(struct vnat_bus *bus, unsigned int slot);
 
 /* slot.c */
-void vnat_slot_work(struct work_struct *work);
-void vnat_slot_retry(struct work_struct *work);
+void vnat_slots_init(struct vnat_bus *bus);
 void vnat_slot_eject(struct vproxy_device *vdev);
 void vnat_slots_close(struct vnat_bus *bus, bool gone);
 

@@ -50,6 +50,9 @@ static int vpci_cap_read(struct pci_dev *pdev, int pos,
 	__le32 raw[ARRAY_SIZE(words)];
 	unsigned int i;
 
+	/* What follows the list's space is another one's. */
+	if (pos > PCI_CFG_SPACE_SIZE - (int)sizeof(*cap))
+		return -ENODEV;
 	for (i = 0; i < ARRAY_SIZE(words); i++) {
 		if (pci_read_config_dword(pdev, pos + 4 * i, &words[i]))
 			return -ENODEV;
@@ -87,3 +90,4 @@ int vpci_cap_find(struct pci_dev *pdev, struct vbus_pci_cap *cap)
 	pci_err(pdev, "no vbus capability\n");
 	return -ENODEV;
 }
+EXPORT_SYMBOL_IF_KUNIT(vpci_cap_find);

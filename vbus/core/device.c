@@ -265,6 +265,11 @@ void vbus_device_config_changed(struct vbus_device *dev,
 	if (update)
 		update(dev, arg);
 	WRITE_ONCE(dev->config_gen, dev->config_gen + 1);
+	/*
+	 * Pairs with the one in vbus_reg_write(): we see the guest's vector, or the
+	 * guest, which looks once more when it has started, the new generation.
+	 */
+	smp_mb();
 	list_for_each_entry(conn, &dev->conns, dev_node)
 		vbus_conn_signal(conn, READ_ONCE(conn->config_vector));
 	spin_unlock_irqrestore(&dev->config_lock, flags);

@@ -281,6 +281,8 @@ static int vbus_reg_write(struct vbus_conn *conn, u32 off, u32 value)
 		ret = vbus_check_vector(conn, value);
 		if (!ret)
 			WRITE_ONCE(conn->config_vector, value);
+		/* Pairs with those of who signals it: see vbus_device_config_changed(). */
+		smp_mb();
 		return ret;
 	}
 	return -EINVAL;
