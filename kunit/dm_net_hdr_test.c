@@ -23,12 +23,16 @@ static struct net_guest *hdr_start(struct kunit *test)
 /* One field of a good header at a time. The frame is 3000 bytes of TCPv4. */
 #define BEND_LEN	3000
 enum bend {
-	B_NOTHING, B_FLAGS_UNKNOWN, B_FLAGS_BOTH, B_NOT_PARTIAL, B_NO_FLAGS,
-	B_GSO_4, B_GSO_127, B_GSO_UDP_ECN, B_ECN_ALONE, B_NO_GSO_BUT_SIZE,
-	B_HDR_LEN_PAST_END, B_HDR_LEN_SHORT, B_HDR_LEN_ZERO, B_GSO_SIZE_0,
-	B_CSUM_IN_ETH, B_CSUM_START_END, B_CSUM_OFFSET_END, B_CSUM_MAX,
-	B_NR_CHAINS, B_RESERVED,
+	B_NOTHING,
+	/* What no frame can be the cause of: the device breaks. */
+	B_FLAGS_UNKNOWN, B_FLAGS_BOTH, B_GSO_4, B_GSO_127, B_NR_CHAINS,
+	B_RESERVED,
 #define B_LAST_BREAK B_RESERVED
+	/* Numbers that make no sense: dropped. */
+	B_NOT_PARTIAL, B_NO_FLAGS, B_GSO_UDP_ECN, B_ECN_ALONE,
+	B_NO_GSO_BUT_SIZE, B_HDR_LEN_PAST_END, B_HDR_LEN_SHORT, B_HDR_LEN_ZERO,
+	B_GSO_SIZE_0, B_CSUM_IN_ETH, B_CSUM_START_END, B_CSUM_OFFSET_END,
+	B_CSUM_MAX,
 	/* Header in order, frame not: dropped. */
 	B_CSUM_OFFSET, B_CSUM_START, B_GSO_TCPV6, B_GSO_UDP, B_GSO_TINY,
 	B_IP_VERSION, B_IP_IHL, B_IP_IHL_LONG, B_IP_FRAGMENT, B_IP_PROTO,
@@ -36,7 +40,7 @@ enum bend {
 	B_END,
 };
 
-static void bend_break(struct vbus_net_hdr *h, enum bend bend)
+static void bend_header(struct vbus_net_hdr *h, enum bend bend)
 {
 	switch (bend) {
 	case B_FLAGS_UNKNOWN:
@@ -103,7 +107,7 @@ static void bend_break(struct vbus_net_hdr *h, enum bend bend)
 	}
 }
 
-static void bend_drop(struct vbus_net_hdr *h, u8 *frame, enum bend bend)
+static void bend_frame(struct vbus_net_hdr *h, u8 *frame, enum bend bend)
 {
 	u8 *ip = frame + ETH_HLEN;
 
@@ -121,7 +125,7 @@ static void bend_drop(struct vbus_net_hdr *h, u8 *frame, enum bend bend)
 		h->gso_type = VBUS_NET_GSO_UDP;
 		break;
 	case B_GSO_TINY:
-		h->gso_size = cpu_to_le16(7);
+		h->gso_size = cpu_to_le16(1);
 		break;
 	case B_IP_VERSION:
 		ip[0] = 0x65;
@@ -165,8 +169,8 @@ static void hdr_fields(struct kunit *test)
 	for (bend = B_NOTHING; bend < B_END; bend++) {
 		frame = net_guest_put_frame(g, NG_TCP4, BEND_LEN);
 		hdr = net_guest_offload(VBUS_NET_GSO_TCPV4, NET_GUEST_TH4, 16, 1000);
-		bend_break(&hdr, bend);
-		bend_drop(&hdr, frame, bend);
+		bend_header(&hdr, bend);
+		bend_frame(&hdr, frame, bend);
 		net_guest_put_hdr(g, &hdr);
 		before = net_guest_stat(g, "tx_packets");
 
@@ -188,32 +192,82 @@ static void hdr_fields(struct kunit *test)
 		KUNIT_EXPECT_TRUE_MSG(test, net_guest_broken(g), "bend %d",
 				      bend);
 		KUNIT_EXPECT_EQ(test, net_guest_stat(g, "tx_packets"), before);
+		/* No frames for a guest that can't be reached. */
+		KUNIT_EXPECT_FALSE(test, netif_carrier_ok(g->ndev));
 		/* Nothing moves until the guest resets it. */
 		net_guest_kick(g, NET_GUEST_TX);
 		KUNIT_EXPECT_EQ(test, net_guest_stat(g, "tx_packets"), before);
 		KUNIT_ASSERT_EQ(test, 0, net_guest_start(g, NET_GUEST_ALL, 1,
 							 RING));
 		KUNIT_EXPECT_FALSE(test, net_guest_broken(g));
+		KUNIT_EXPECT_TRUE(test, netif_carrier_ok(g->ndev));
 	}
 	KUNIT_EXPECT_EQ(test, drops, (u64)B_END - B_LAST_BREAK - 1);
 }
 
-/* UDP has a limit to the number of segments. */
-static void hdr_udp_segments(struct kunit *test)
+/* Segments may be small, down to a byte, but there is a limit to their number. */
+static void hdr_segments(struct kunit *test)
 {
+	static const struct {
+		enum net_guest_kind kind;
+		u8 gso;
+		u32 size;
+		u32 most;
+	} cases[] = {
+		{ NG_UDP4, VBUS_NET_GSO_UDP, 100, VBUS_NET_UDP_SEGS_MAX },
+		{ NG_UDP4, VBUS_NET_GSO_UDP, 1, VBUS_NET_UDP_SEGS_MAX },
+		{ NG_TCP4, VBUS_NET_GSO_TCPV4, 31, VBUS_NET_TCP_SEGS_MAX },
+		{ NG_TCP4, VBUS_NET_GSO_TCPV4, 1, VBUS_NET_TCP_SEGS_MAX },
+	};
 	struct net_guest *g = hdr_start(test);
 	struct vbus_net_hdr hdr;
-	u32 len = NET_GUEST_TH4 + 8 + 128 * 100;
+	struct sk_buff *skb;
+	u32 i, len;
 
-	hdr = net_guest_offload(VBUS_NET_GSO_UDP, NET_GUEST_TH4, 6, 100);
+	for (i = 0; i < ARRAY_SIZE(cases); i++) {
+		bool udp = cases[i].gso == VBUS_NET_GSO_UDP;
+		u16 offset = udp ? 6 : 16;
+
+		len = NET_GUEST_TH4 + (udp ? 8 : 20) +
+		      cases[i].most * cases[i].size;
+		hdr = net_guest_offload(cases[i].gso, NET_GUEST_TH4, offset,
+					cases[i].size);
+		net_guest_put_hdr(g, &hdr);
+		net_guest_put_frame(g, cases[i].kind, len);
+		KUNIT_EXPECT_EQ(test, 0, net_guest_send_all(g, len));
+		skb = skb_dequeue(&g->seen);
+		KUNIT_ASSERT_NOT_NULL_MSG(test, skb, "case %u", i);
+		KUNIT_EXPECT_EQ(test, skb_shinfo(skb)->gso_size, cases[i].size);
+		kfree_skb(skb);
+		net_guest_put_frame(g, cases[i].kind, len + 1);
+		KUNIT_EXPECT_EQ(test, 0, net_guest_send_all(g, len + 1));
+		KUNIT_EXPECT_EQ_MSG(test, 0U, skb_queue_len(&g->seen),
+				    "case %u", i);
+		KUNIT_EXPECT_EQ(test, net_guest_stat(g, "tx_drop_offload"),
+				1ULL + i);
+	}
+}
+
+/*
+ * A sum that starts as far behind as a header can say: nothing in the log, which
+ * is the host's and not for guests to fill.
+ */
+static void hdr_sum_far(struct kunit *test)
+{
+	struct net_guest *g = hdr_start(test);
+	u32 len = VBUS_NET_MTU_MAX + ETH_HLEN;
+	struct rtnl_link_stats64 stats;
+	struct vbus_net_hdr hdr;
+
+	hdr = net_guest_offload(VBUS_NET_GSO_NONE, 65500, 16, 0);
 	net_guest_put_hdr(g, &hdr);
-	net_guest_put_frame(g, NG_UDP4, len);
+	net_guest_put_frame(g, NG_TCP4, len);
 	KUNIT_EXPECT_EQ(test, 0, net_guest_send_all(g, len));
-	KUNIT_EXPECT_EQ(test, 1U, skb_queue_len(&g->seen));
-	net_guest_put_frame(g, NG_UDP4, len + 1);
-	KUNIT_EXPECT_EQ(test, 0, net_guest_send_all(g, len + 1));
-	KUNIT_EXPECT_EQ(test, 1U, skb_queue_len(&g->seen));
 	KUNIT_EXPECT_EQ(test, net_guest_stat(g, "tx_drop_offload"), 1ULL);
+	dev_get_stats(g->ndev, &stats);
+	KUNIT_EXPECT_EQ(test, stats.rx_frame_errors, 1ULL);
+	KUNIT_EXPECT_EQ(test, stats.rx_errors, 1ULL);
+	KUNIT_EXPECT_EQ(test, 0, conn_guest_shell("! dmesg | grep -q 'bad partial csum'"));
 }
 
 /* An offload that was not accepted is a violation, whoever could do it. */
@@ -265,7 +319,8 @@ static void hdr_exit(struct kunit *test)
 
 static struct kunit_case hdr_cases[] = {
 	KUNIT_CASE(hdr_fields),
-	KUNIT_CASE(hdr_udp_segments),
+	KUNIT_CASE(hdr_segments),
+	KUNIT_CASE(hdr_sum_far),
 	KUNIT_CASE(hdr_not_accepted),
 	{ }
 };

@@ -364,6 +364,8 @@ static void rx_bad_chains(struct kunit *test)
 						    false));
 		KUNIT_EXPECT_TRUE_MSG(test, net_guest_broken(g), "%s",
 				      cases[i].name);
+		KUNIT_EXPECT_FALSE_MSG(test, netif_carrier_ok(g->ndev), "%s",
+				       cases[i].name);
 		KUNIT_EXPECT_FALSE(test, got(g, &len));
 		/* From then on it is as if no guest were there. */
 		KUNIT_EXPECT_EQ(test, (int)NETDEV_TX_OK,

@@ -241,6 +241,8 @@ static void tx_bad_chains(struct kunit *test)
 				    "%s", cases[i].name);
 		KUNIT_EXPECT_TRUE_MSG(test, net_guest_broken(g), "%s",
 				      cases[i].name);
+		KUNIT_EXPECT_FALSE_MSG(test, netif_carrier_ok(g->ndev), "%s",
+				       cases[i].name);
 		KUNIT_EXPECT_EQ(test, i + 1, skb_queue_len(&g->seen));
 	}
 }
@@ -278,6 +280,80 @@ static void tx_burst(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, n, (u32)RING);
 	KUNIT_EXPECT_EQ(test, 1, atomic_read(&g->base.q[NET_GUEST_TX].signals));
 	KUNIT_EXPECT_EQ(test, net_guest_stat(g, "tx_signals"), 1ULL);
+}
+
+/*
+ * A poll is over when it has done much work, however few frames it was: as many
+ * polls as the work is worth, and all is delivered.
+ */
+static const struct {
+	const char *name;
+	enum net_guest_kind kind;
+	u8 gso;
+	u32 payload;
+	u32 size;
+	u32 frames;
+	u32 polls;
+} tx_works[] = {
+	/* 64 KiB 8 times are 512 KiB, with the headers. */
+	{ "bytes", NG_RAW, 0, 65536 - 14 - 16, 0, 24, 3 },
+	{ "bytes of GSO", NG_TCP4, VBUS_NET_GSO_TCPV4, 65536 - 54 - 16, 1460,
+	  24, 3 },
+	/* With the headers 1054 segments: two frames a poll. */
+	{ "TCP segments", NG_TCP4, VBUS_NET_GSO_TCPV4, 1000, 1, 8, 4 },
+	/* 170 segments: 13 frames. */
+	{ "UDP segments", NG_UDP4, VBUS_NET_GSO_UDP, 128, 1, 52, 4 },
+	{ "small", NG_RAW, 0, 1000, 0, 48, 1 },
+};
+
+static void tx_work(struct kunit *test)
+{
+	struct net_guest *g = net_guest_create(test, "1");
+	struct ioq_seg seg = { .addr = net_guest_addr(g, 0) };
+	struct ioq_north *north;
+	struct vbus_net_hdr hdr;
+	u32 i, n, len, th;
+	u64 polls;
+
+	for (i = 0; i < ARRAY_SIZE(tx_works); i++) {
+		bool udp = tx_works[i].gso == VBUS_NET_GSO_UDP;
+
+		KUNIT_ASSERT_EQ(test, 0, net_guest_start(g, NET_GUEST_ALL, 1,
+							 RING));
+		north = &g->base.q[NET_GUEST_TX].north;
+		hdr = (struct vbus_net_hdr){ };
+		th = ETH_HLEN;
+		if (tx_works[i].gso) {
+			th = NET_GUEST_TH4 + (udp ? 8 : 20);
+			hdr = net_guest_offload(tx_works[i].gso, NET_GUEST_TH4,
+						udp ? 6 : 16, tx_works[i].size);
+		}
+		net_guest_put_frame(g, tx_works[i].kind,
+				    th + tx_works[i].payload);
+		net_guest_put_hdr(g, &hdr);
+		seg.len = VBUS_NET_HDR_SIZE + th + tx_works[i].payload;
+		for (n = 0; n < tx_works[i].frames; n++)
+			KUNIT_ASSERT_EQ(test, 0, ioq_north_add(north, &seg, 1,
+							       g));
+		polls = net_guest_stat(g, "tx_polls");
+		net_guest_kick(g, NET_GUEST_TX);
+		for (n = 0; n < 100 && skb_queue_len(&g->seen) <
+				       tx_works[i].frames; n++)
+			msleep(20);
+		KUNIT_EXPECT_EQ_MSG(test, tx_works[i].frames,
+				    skb_queue_len(&g->seen), "%s",
+				    tx_works[i].name);
+		/* One more finds nothing left, if the last was cut short. */
+		polls = net_guest_stat(g, "tx_polls") - polls;
+		KUNIT_EXPECT_GE_MSG(test, polls, tx_works[i].polls, "%s",
+				    tx_works[i].name);
+		KUNIT_EXPECT_LE_MSG(test, polls, tx_works[i].polls + 1, "%s",
+				    tx_works[i].name);
+		skb_queue_purge(&g->seen);
+		for (n = 0; ioq_north_get(north, &len); n++)
+			;
+		KUNIT_EXPECT_EQ(test, n, tx_works[i].frames);
+	}
 }
 
 /* A host end that is down takes frames, to nowhere. */
@@ -333,6 +409,7 @@ static struct kunit_case tx_cases[] = {
 	KUNIT_CASE(tx_offload),
 	KUNIT_CASE(tx_bad_chains),
 	KUNIT_CASE(tx_burst),
+	KUNIT_CASE(tx_work),
 	KUNIT_CASE(tx_down),
 	KUNIT_CASE(tx_kick_irqs_off),
 	{ }

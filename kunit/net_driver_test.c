@@ -48,6 +48,43 @@ static void test_tx_segments(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, stat(ctx->dev, "tx0_drops"), 0);
 }
 
+/* What no header describes is dropped and counted, and harms nothing else. */
+static void test_tx_bad(struct kunit *test)
+{
+	struct net_ctx *ctx = ctx_of(test);
+	struct rtnl_link_stats64 stats;
+	struct ioq_chain chain;
+	struct ioq_seg segs[4];
+	struct sk_buff *skb;
+
+	start(test);
+	skb = alloc_skb(200, GFP_KERNEL);
+	KUNIT_ASSERT_NOT_NULL(test, skb);
+	skb_reserve(skb, 64);
+	make_frame(skb_put(skb, 60), 60);
+	skb->dev = ctx->dev;
+	skb->ip_summed = CHECKSUM_PARTIAL;
+	skb->csum_start = skb_headroom(skb) + 12;
+	skb->csum_offset = 16;
+	local_bh_disable();
+	KUNIT_EXPECT_EQ(test, NETDEV_TX_OK,
+			netdev_start_xmit(skb, ctx->dev,
+					  netdev_get_tx_queue(ctx->dev, 0),
+					  false));
+	local_bh_enable();
+	KUNIT_EXPECT_EQ(test, 0, ioq_south_get(&ctx->fake->south[1], segs, 4,
+					       &chain, NULL, NULL));
+	KUNIT_EXPECT_EQ(test, stat(ctx->dev, "tx0_bad"), 1);
+	KUNIT_EXPECT_EQ(test, stat(ctx->dev, "tx0_drops"), 0);
+	dev_get_stats(ctx->dev, &stats);
+	KUNIT_EXPECT_EQ(test, stats.tx_dropped, 1);
+
+	transmit(test, 60, 0, true);
+	KUNIT_EXPECT_EQ(test, 1, take(test, 60, 0));
+	tx_done(ctx);
+	KUNIT_EXPECT_EQ(test, ctx->freed, 1);
+}
+
 /* A host that takes few segments gets frames in one piece. */
 static void test_tx_linearize(struct kunit *test)
 {
@@ -343,6 +380,7 @@ static void test_open_faults(struct kunit *test)
 
 static struct kunit_case net_cases[] = {
 	KUNIT_CASE(test_tx_segments),
+	KUNIT_CASE(test_tx_bad),
 	KUNIT_CASE(test_tx_linearize),
 	KUNIT_CASE(test_tx_full),
 	KUNIT_CASE(test_tx_left),

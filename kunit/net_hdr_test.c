@@ -23,12 +23,14 @@
 #define VALID		VBUS_NET_HDR_VALID
 
 /* What lies before the payload, and where the transport header is. */
-enum frame { IP4_TCP, IP4_UDP, IP4_OPT_TCP, IP6_TCP, IP6_UDP, IP6_EXT_TCP,
-	     VLAN_TCP, QINQ_TCP, TRIPLE_TCP, ARP, NR_FRAMES };
+enum frame { IP4_TCP, IP4_UDP, IP4_OPT_TCP, IP4_FRAG_TCP, IP4_LAST_TCP, IP6_TCP,
+	     IP6_UDP, IP6_EXT_TCP, IP6_FRAG_TCP, VLAN_TCP, QINQ_TCP,
+	     TRIPLE_TCP, ARP, NR_FRAMES };
 
 static const u8 transport[NR_FRAMES] = {
-	[IP4_TCP] = 34, [IP4_UDP] = 34, [IP4_OPT_TCP] = 58, [IP6_TCP] = 54,
-	[IP6_UDP] = 54, [IP6_EXT_TCP] = 62, [VLAN_TCP] = 38, [QINQ_TCP] = 42,
+	[IP4_TCP] = 34, [IP4_UDP] = 34, [IP4_OPT_TCP] = 58, [IP4_FRAG_TCP] = 34,
+	[IP4_LAST_TCP] = 34, [IP6_TCP] = 54, [IP6_UDP] = 54, [IP6_EXT_TCP] = 78,
+	[IP6_FRAG_TCP] = 62, [VLAN_TCP] = 38, [QINQ_TCP] = 42,
 	[TRIPLE_TCP] = 46, [ARP] = 34,
 };
 
@@ -37,7 +39,7 @@ static void build(u8 *f, enum frame kind)
 	static const u8 tags[NR_FRAMES] = {
 		[VLAN_TCP] = 1, [QINQ_TCP] = 2, [TRIPLE_TCP] = 3,
 	};
-	bool v6 = kind == IP6_TCP || kind == IP6_UDP || kind == IP6_EXT_TCP;
+	bool v6 = kind >= IP6_TCP && kind <= IP6_FRAG_TCP;
 	bool udp = kind == IP4_UDP || kind == IP6_UDP;
 	u8 proto = udp ? IPPROTO_UDP : IPPROTO_TCP;
 	u32 off = 12, i;
@@ -51,8 +53,21 @@ static void build(u8 *f, enum frame kind)
 	off += 2;
 	if (v6) {
 		f[off] = 0x60;
-		f[off + 6] = kind == IP6_EXT_TCP ? IPPROTO_HOPOPTS : proto;
+		f[off + 6] = proto;
+		if (kind == IP6_FRAG_TCP) {
+			f[off + 6] = IPPROTO_FRAGMENT;
+			f[off + 40] = proto;
+		} else if (kind == IP6_EXT_TCP) {
+			/* One of 8 bytes, one of 16. */
+			f[off + 6] = IPPROTO_HOPOPTS;
+			f[off + 40] = IPPROTO_DSTOPTS;
+			f[off + 48] = proto;
+			f[off + 49] = 1;
+		}
 	} else {
+		/* More to come; not the first. */
+		f[off + 6] = kind == IP4_FRAG_TCP ? 0x20 : 0;
+		f[off + 7] = kind == IP4_LAST_TCP;
 		f[off] = kind == IP4_OPT_TCP ? 0x4b : 0x45;
 		f[off + 9] = proto;
 	}
@@ -71,8 +86,9 @@ struct bad_case {
 	u64 features;
 	u32 reserved;
 	u32 head_len;		/* 0: HEAD_LEN */
+	u32 len;		/* 0: FRAME_LEN */
 	u16 hdr_len;
-	u8 poke_at;		/* from the transport header, 0: none */
+	s8 poke_at;		/* from the transport header, 0: none */
 	u8 poke;
 };
 
@@ -140,6 +156,31 @@ static const struct bad_case bad_cases[] = {
 	  .head_len = 34 + 20, .poke_at = 12, .poke = 0x60, .features = ALL },
 	{ "no whole TCP header", IP4_TCP, TCP_OK, .gso = TCP4,
 	  .head_len = 34 + 18, .features = ALL },
+	{ "TCP of a first fragment", IP4_FRAG_TCP, TCP_OK, .gso = TCP4,
+	  .features = ALL },
+	{ "TCP of a last fragment", IP4_LAST_TCP, TCP_OK, .gso = TCP4,
+	  .features = ALL },
+	{ "TCP of an IPv6 fragment", IP6_FRAG_TCP, TCP_OK, .gso = TCP6,
+	  .features = ALL },
+	{ "another protocol behind extension headers", IP6_EXT_TCP, TCP_OK,
+	  .gso = TCP6, .poke_at = -24, .poke = IPPROTO_UDP, .features = ALL },
+	{ "an extension header past the transport header", IP6_EXT_TCP, TCP_OK,
+	  .gso = TCP6, .poke_at = -15, .poke = 2, .features = ALL },
+	{ "transport inside an extension header", IP6_EXT_TCP, TCP_OK,
+	  .start = -4, .gso = TCP6, .features = ALL },
+	{ "GSO_BY_FRAGS", IP4_TCP, .flags = PARTIAL, .offset = 16, .gso = TCP4,
+	  .gso_size = GSO_BY_FRAGS, .features = ALL },
+	{ "GSO_BY_FRAGS of a frame longer than that", IP4_TCP, .flags = PARTIAL,
+	  .offset = 16, .gso = TCP4, .gso_size = GSO_BY_FRAGS, .len = 66000,
+	  .features = ALL },
+	{ "one TCP segment too many", IP4_TCP, .flags = PARTIAL, .offset = 16,
+	  .gso = TCP4, .gso_size = 2, .len = 54 + 2 * 2048 + 1,
+	  .features = ALL },
+	{ "one UDP segment too many", IP4_UDP, .flags = PARTIAL, .offset = 6,
+	  .gso = UDP, .gso_size = 10, .len = 42 + 10 * 128 + 1,
+	  .features = ALL },
+	{ "longer than any frame", IP4_TCP, .len = VBUS_NET_FRAME_MAX + 1,
+	  .features = ALL },
 };
 
 static void test_bad(struct kunit *test)
@@ -169,8 +210,9 @@ static void test_bad(struct kunit *test)
 		KUNIT_EXPECT_EQ_MSG(test, -EINVAL,
 				    vbus_net_hdr_parse(&hdr, frame,
 						       c->head_len ?: HEAD_LEN,
-						       FRAME_LEN, c->features,
-						       &off), "%s", c->name);
+						       c->len ?: FRAME_LEN,
+						       c->features, &off),
+				    "%s", c->name);
 	}
 }
 
@@ -184,7 +226,8 @@ struct good_case {
 static const struct good_case good_cases[] = {
 	{ IP4_TCP, TCP4, 1400, SKB_GSO_TCPV4 },
 	{ IP4_TCP, TCP4 | ECN, 1400, SKB_GSO_TCPV4 | SKB_GSO_TCP_ECN },
-	{ IP4_OPT_TCP, TCP4, 1, SKB_GSO_TCPV4 },
+	{ IP4_OPT_TCP, TCP4, 2, SKB_GSO_TCPV4 },
+	{ IP4_UDP, UDP, 31, SKB_GSO_UDP_L4 },
 	{ IP6_TCP, TCP6, 1400, SKB_GSO_TCPV6 },
 	{ IP6_EXT_TCP, TCP6 | ECN, 1400, SKB_GSO_TCPV6 | SKB_GSO_TCP_ECN },
 	{ VLAN_TCP, TCP4, 1400, SKB_GSO_TCPV4 },
@@ -195,7 +238,7 @@ static const struct good_case good_cases[] = {
 	{ IP4_TCP, TCP4, FRAME_LEN - 54, 0 },
 	{ IP4_TCP, TCP4, FRAME_LEN - 55, SKB_GSO_TCPV4 },
 	{ IP4_UDP, UDP, FRAME_LEN - 42, 0 },
-	{ IP4_UDP, UDP, 65535, 0 },
+	{ IP4_UDP, UDP, 65534, 0 },
 };
 
 static void test_gso(struct kunit *test)
@@ -280,6 +323,10 @@ static const struct fill_case fill_cases[] = {
 	{ IP6_UDP, SKB_GSO_UDP_L4, true, 0, UDP, 62 },
 	{ IP4_TCP, SKB_GSO_SCTP, true, -EINVAL },
 	{ IP4_UDP, SKB_GSO_UDP, true, -EINVAL },
+	{ IP4_UDP, SKB_GSO_UDP_L4 | SKB_GSO_TCP_ECN, true, -EINVAL },
+	{ IP4_TCP, SKB_GSO_TCPV4, false, -EINVAL },
+	{ IP4_UDP, SKB_GSO_TCPV4, true, -EINVAL },
+	{ IP4_TCP, SKB_GSO_UDP_L4, true, -EINVAL },
 };
 
 /* What is written must also be read as what it was. */
@@ -335,11 +382,109 @@ static void test_fill(struct kunit *test)
 	}
 }
 
+/* What a user can make the stack send: no header for it. */
+static const struct {
+	const char *name;
+	enum frame kind;
+	unsigned int gso;
+	s32 start;		/* from the start of the frame, 0: transport */
+	u16 offset;
+	u16 size;
+	u8 doff;		/* of TCP, in words; 0: 5 */
+	u32 len;		/* 0: FRAME_LEN */
+} unfit[] = {
+	{ "sum in the Ethernet header", IP4_TCP, 0, 13, 16 },
+	{ "sum before the frame", IP4_TCP, 0, -4, 16 },
+	{ "sum field past the end", IP4_TCP, 0, FRAME_LEN - 17, 16 },
+	{ "sum starts past the end", IP4_TCP, 0, FRAME_LEN + 1, 0 },
+	{ "TCP segments, sum in the Ethernet header", IP4_TCP, SKB_GSO_TCPV4,
+	  13, 16, 1000 },
+	{ "TCP segments, sum field of UDP", IP4_TCP, SKB_GSO_TCPV4, 0, 6, 1000 },
+	{ "UDP segments, sum field of TCP", IP4_UDP, SKB_GSO_UDP_L4, 0, 16, 1000 },
+	{ "TCP header of 16 bytes", IP4_TCP, SKB_GSO_TCPV4, 0, 16, 1000, 4 },
+	{ "TCP header of 60 bytes in a frame of 80", IP4_TCP, SKB_GSO_TCPV4, 0,
+	  16, 10, 15, 80 },
+	{ "half a TCP header", IP4_TCP, SKB_GSO_TCPV4, 50, 16, 10, 0, 68 },
+	{ "half a UDP header", IP4_UDP, SKB_GSO_UDP_L4, 74, 6, 10, 0, 80 },
+	{ "2049 TCP segments", IP4_TCP, SKB_GSO_TCPV4, 0, 16, 1, 0, 54 + 2049 },
+	{ "129 UDP segments", IP4_UDP, SKB_GSO_UDP_L4, 0, 6, 1, 0, 42 + 129 },
+};
+
+static struct sk_buff *unfit_skb(struct kunit *test, int i)
+{
+	u32 len = unfit[i].len ?: FRAME_LEN;
+	struct sk_buff *skb;
+	u8 *frame;
+
+	skb = alloc_skb(FRAME_LEN + 64, GFP_KERNEL);
+	KUNIT_ASSERT_NOT_NULL(test, skb);
+	skb_reserve(skb, 64);
+	frame = skb_put(skb, FRAME_LEN);
+	build(frame, unfit[i].kind);
+	if (unfit[i].doff)
+		frame[transport[unfit[i].kind] + 12] = unfit[i].doff << 4;
+	__skb_trim(skb, len);
+	skb->ip_summed = CHECKSUM_PARTIAL;
+	skb->csum_start = skb_headroom(skb) +
+			  (unfit[i].start ?: transport[unfit[i].kind]);
+	skb->csum_offset = unfit[i].offset;
+	skb_shinfo(skb)->gso_type = unfit[i].gso;
+	skb_shinfo(skb)->gso_size = unfit[i].size;
+	return skb;
+}
+
+static void test_unfit(struct kunit *test)
+{
+	struct vbus_net_hdr hdr;
+	struct sk_buff *skb;
+	int i;
+
+	for (i = 0; i < ARRAY_SIZE(unfit); i++) {
+		skb = unfit_skb(test, i);
+		KUNIT_EXPECT_EQ_MSG(test, -EINVAL, vbus_net_hdr_fill(&hdr, skb),
+				    "%s", unfit[i].name);
+		kfree_skb(skb);
+	}
+}
+
+/* What no header describes but the stack can send, the stack is to cut up. */
+static void test_features(struct kunit *test)
+{
+	netdev_features_t all = NETIF_F_HW_CSUM | NETIF_F_SG | NETIF_F_TSO |
+				NETIF_F_TSO6 | NETIF_F_GSO_UDP_L4;
+	struct sk_buff *skb;
+	int i;
+
+	for (i = 0; i < ARRAY_SIZE(unfit); i++) {
+		bool segs = unfit[i].size == 1;
+
+		skb = unfit_skb(test, i);
+		KUNIT_EXPECT_EQ_MSG(test,
+				    segs ? all & ~NETIF_F_GSO_MASK : all,
+				    vbus_net_features_check(skb, NULL, all),
+				    "%s", unfit[i].name);
+		/* One less is a frame for the host. */
+		if (segs) {
+			__skb_trim(skb, skb->len - 1);
+			KUNIT_EXPECT_EQ(test, all,
+					vbus_net_features_check(skb, NULL, all));
+		}
+		if (unfit[i].gso) {
+			skb->ip_summed = CHECKSUM_UNNECESSARY;
+			KUNIT_EXPECT_EQ(test, all & ~NETIF_F_GSO_MASK,
+					vbus_net_features_check(skb, NULL, all));
+		}
+		kfree_skb(skb);
+	}
+}
+
 static struct kunit_case net_hdr_cases[] = {
 	KUNIT_CASE(test_bad),
 	KUNIT_CASE(test_gso),
 	KUNIT_CASE(test_sums),
 	KUNIT_CASE(test_fill),
+	KUNIT_CASE(test_unfit),
+	KUNIT_CASE(test_features),
 	{}
 };
 

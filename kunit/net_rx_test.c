@@ -44,6 +44,27 @@ static void test_rx_sizes(struct kunit *test)
 	KUNIT_EXPECT_TRUE(test, netif_carrier_ok(ctx->dev));
 }
 
+/* Buffers would hold more than the longest frame there is; the stack would not. */
+static void test_rx_too_long(struct kunit *test)
+{
+	static const u32 sizes[] = { 65558, 65600, 66000 };
+	struct net_ctx *ctx = ctx_of(test);
+	u8 *frame;
+	int i;
+
+	start(test);
+	frame = kunit_kzalloc(test, 66000, GFP_KERNEL);
+	KUNIT_ASSERT_NOT_NULL(test, frame);
+	for (i = 0; i < ARRAY_SIZE(sizes); i++) {
+		make_frame(frame, sizes[i]);
+		deliver(test, frame, sizes[i]);
+		KUNIT_EXPECT_EQ(test, skb_queue_len(&ctx->got), 0);
+		KUNIT_EXPECT_EQ(test, stat(ctx->dev, "rx0_bad"), i + 1);
+		KUNIT_EXPECT_TRUE(test, netif_carrier_ok(ctx->dev));
+		receives(test);
+	}
+}
+
 /* Frames the driver must refuse, one lie each. */
 static const struct {
 	const char *name;
@@ -180,6 +201,7 @@ static void test_order(struct kunit *test)
 
 static struct kunit_case net_cases[] = {
 	KUNIT_CASE(test_rx_sizes),
+	KUNIT_CASE(test_rx_too_long),
 	KUNIT_CASE(test_rx_bad),
 	KUNIT_CASE(test_rx_bad_ring),
 	KUNIT_CASE(test_order),

@@ -27,6 +27,7 @@ static const char *const tx_names[VBUS_NET_TX_NR_STATS] = {
 	[VBUS_NET_TX_STOPS] = "stops",
 	[VBUS_NET_TX_LINEARIZED] = "linearized",
 	[VBUS_NET_TX_DROPS] = "drops",
+	[VBUS_NET_TX_BAD] = "bad",
 	[VBUS_NET_TX_TIMEOUTS] = "timeouts",
 };
 

@@ -252,6 +252,10 @@ int vbus_net_up(struct vbus_net *vn)
 	}
 	set_affinity(vn);
 	clear_bit(0, &vn->broken);
+	/* Cleared before the device can break again, which may be at once on
+	 * another CPU; pairs with test_and_set_bit() in vbus_net_broken().
+	 */
+	smp_mb__after_atomic();
 	err = vproxy_device_ready(vn->vdev);
 	if (err)
 		goto reset;
@@ -375,7 +379,8 @@ static void vbus_net_get_stats64(struct net_device *dev,
 			start = u64_stats_fetch_begin(&tx->sync);
 			packets = u64_stats_read(&tx->stat[VBUS_NET_TX_PACKETS]);
 			bytes = u64_stats_read(&tx->stat[VBUS_NET_TX_BYTES]);
-			drops = u64_stats_read(&tx->stat[VBUS_NET_TX_DROPS]);
+			drops = u64_stats_read(&tx->stat[VBUS_NET_TX_DROPS]) +
+				u64_stats_read(&tx->stat[VBUS_NET_TX_BAD]);
 			bad = u64_stats_read(&tx->stat[VBUS_NET_TX_TIMEOUTS]);
 		} while (u64_stats_fetch_retry(&tx->sync, start));
 		stats->tx_packets += packets;
@@ -395,7 +400,7 @@ static const struct net_device_ops vbus_net_ops = {
 	.ndo_set_mac_address = eth_mac_addr,
 	.ndo_validate_addr = eth_validate_addr,
 	.ndo_get_stats64 = vbus_net_get_stats64,
-	.ndo_features_check = passthru_features_check,
+	.ndo_features_check = vbus_net_features_check,
 };
 
 /* What the stack may leave to us follows from what the host takes. */
@@ -412,7 +417,7 @@ static void set_features(struct net_device *dev, u64 features)
 		}
 		if (features & VBUS_NET_F_USO)
 			dev->hw_features |= NETIF_F_GSO_UDP_L4;
-		/* The host looks at every frame anew. */
+		/* We check what goes into a header, the host the frame. */
 		dev->features |= NETIF_F_GSO_ROBUST;
 	}
 	/* The host does it as negotiated, we can't switch it off. */
@@ -524,6 +529,7 @@ static int vbus_net_probe(struct vproxy_device *vdev)
 	dev->min_mtu = VBUS_NET_MTU_MIN;
 	dev->max_mtu = VBUS_NET_MTU_MAX;
 	dev->mtu = le32_to_cpu(config.mtu);
+	netif_set_tso_max_segs(dev, VBUS_NET_TCP_SEGS_MAX);
 	set_features(dev, vdev->features);
 	if (is_valid_ether_addr(config.mac)) {
 		eth_hw_addr_set(dev, config.mac);

@@ -204,8 +204,8 @@ netdev_tx_t vbus_net_xmit(struct sk_buff *skb, struct net_device *dev)
 	struct vbus_net_tx *tx = &vn->pair[skb_get_queue_mapping(skb)].tx;
 	struct ioq_north *ring = &tx->vq->ring;
 	bool more = netdev_xmit_more();
+	int own_hdr, why = VBUS_NET_TX_DROPS;
 	u32 bytes = skb->len;
-	int own_hdr;
 
 	tx_reclaim(tx, 0);
 	if (unlikely(test_bit(0, &vn->broken)))
@@ -223,7 +223,11 @@ netdev_tx_t vbus_net_xmit(struct sk_buff *skb, struct net_device *dev)
 	}
 	skb_tx_timestamp(skb);
 	own_hdr = tx_header(tx, skb);
-	if (unlikely(own_hdr < 0) || unlikely(tx_add(tx, skb, own_hdr, bytes)))
+	if (unlikely(own_hdr < 0)) {
+		why = VBUS_NET_TX_BAD;
+		goto drop;
+	}
+	if (unlikely(tx_add(tx, skb, own_hdr, bytes)))
 		goto drop;
 
 	u64_stats_update_begin(&tx->sync);
@@ -231,6 +235,9 @@ netdev_tx_t vbus_net_xmit(struct sk_buff *skb, struct net_device *dev)
 	u64_stats_add(&tx->stat[VBUS_NET_TX_BYTES], bytes);
 	u64_stats_update_end(&tx->sync);
 
+	/* Needs no barrier before the signal is asked for: whom that brings
+	 * takes the lock that we hold before it looks whether we stopped.
+	 */
 	if (ioq_north_free(ring) < tx->max_segs) {
 		netif_tx_stop_queue(tx->txq);
 		vbus_net_tx_count(tx, VBUS_NET_TX_STOPS, 1);
@@ -241,7 +248,7 @@ netdev_tx_t vbus_net_xmit(struct sk_buff *skb, struct net_device *dev)
 	return NETDEV_TX_OK;
 
 drop:
-	vbus_net_tx_count(tx, VBUS_NET_TX_DROPS, 1);
+	vbus_net_tx_count(tx, why, 1);
 	dev_kfree_skb_any(skb);
 	/* Frames before this one may have counted on it for the kick. */
 	if (!more)

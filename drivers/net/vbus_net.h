@@ -18,6 +18,7 @@
 #define _VBUS_NET_H
 
 #include <linux/etherdevice.h>
+#include <linux/if_vlan.h>
 #include <linux/mutex.h>
 #include <linux/netdevice.h>
 #include <linux/u64_stats_sync.h>
@@ -36,6 +37,9 @@ struct vbus_net;
 
 /* Linear part, page fragments, and a header of its own. */
 #define VBUS_NET_MAX_SEGS	(MAX_SKB_FRAGS + 2)
+
+/* The longest frame there can be: the largest MTU, two VLAN tags. */
+#define VBUS_NET_FRAME_MAX	(VBUS_NET_MTU_MAX + ETH_HLEN + 2 * VLAN_HLEN)
 
 /* Features that the driver can use. */
 #define VBUS_NET_FEATURES \
@@ -64,6 +68,7 @@ enum {
 	VBUS_NET_TX_STOPS,	/* ring full */
 	VBUS_NET_TX_LINEARIZED,
 	VBUS_NET_TX_DROPS,
+	VBUS_NET_TX_BAD,	/* frames refused: no header describes them */
 	VBUS_NET_TX_TIMEOUTS,
 	VBUS_NET_TX_NR_STATS
 };
@@ -228,6 +233,9 @@ struct vbus_net_offload {
 };
 
 int vbus_net_hdr_fill(struct vbus_net_hdr *hdr, const struct sk_buff *skb);
+netdev_features_t vbus_net_features_check(struct sk_buff *skb,
+					  struct net_device *dev,
+					  netdev_features_t features);
 int vbus_net_hdr_parse(const struct vbus_net_hdr *hdr, const u8 *frame,
 		       u32 head_len, u32 len, u64 features,
 		       struct vbus_net_offload *off);

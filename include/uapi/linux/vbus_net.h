@@ -18,10 +18,11 @@
  * chain has room for VBUS_NET_HDR_SIZE bytes at least.  A frame that does not
  * fit into VBUS_NET_MAX_CHAINS chains, or into the whole ring, is dropped.
  *
- * A header or chain that breaks a rule stated here breaks the device
- * (NEEDS_RESET).  A frame well described that makes no sense, such as one
- * shorter than an Ethernet header or one whose headers are not what gso_type
- * says, is dropped and counted.
+ * What only a driver can get wrong breaks the device (NEEDS_RESET): chains,
+ * addresses, nr_chains and reserved fields, flags and gso types that do not
+ * exist or that were not accepted.  A driver may get everything else from a user
+ * of its machine: a header whose numbers make no sense, or do not match the
+ * frame, costs that frame, which is dropped and counted.
  */
 #ifndef _UAPI_LINUX_VBUS_NET_H
 #define _UAPI_LINUX_VBUS_NET_H
@@ -66,6 +67,14 @@ struct vbus_net_config {
 #define VBUS_NET_MTU_MAX	65535
 
 /*
+ * Most segments of a frame with GSO, as a bound to the work that one frame makes.
+ * For TCP they hold the longest frame at the least MSS of Linux: 48 bytes, less the
+ * options of established connections, 12.  For UDP it is the limit of UDP_SEGMENT.
+ */
+#define VBUS_NET_TCP_SEGS_MAX	2048
+#define VBUS_NET_UDP_SEGS_MAX	128
+
+/*
  * vbus_net_hdr.flags; at most one of them, and none unless CSUM (transmit) or
  * GUEST_CSUM (receive) was accepted.
  */
@@ -82,10 +91,13 @@ struct vbus_net_config {
 /**
  * struct vbus_net_hdr - precedes every frame in both directions
  * @flags: VBUS_NET_HDR_*; unknown bits are a protocol violation
- * @gso_type: VBUS_NET_GSO_*; anything but NONE needs VBUS_NET_HDR_PARTIAL
+ * @gso_type: VBUS_NET_GSO_*; anything but NONE needs VBUS_NET_HDR_PARTIAL; an
+ *	unknown type is a protocol violation
  * @hdr_len: bytes of Ethernet, IP and transport header; with GSO past
  *	@csum_start, else a hint or zero; never more than the frame
- * @gso_size: payload bytes per segment, not zero with GSO, else zero
+ * @gso_size: payload bytes per segment, not zero with GSO, else zero; so large
+ *	that there are no more than VBUS_NET_TCP_SEGS_MAX or
+ *	VBUS_NET_UDP_SEGS_MAX segments
  * @csum_start: offset from the start of the frame where summing begins, not
  *	inside the Ethernet header; zero without VBUS_NET_HDR_PARTIAL
  * @csum_offset: offset from @csum_start of the 16-bit checksum field, which

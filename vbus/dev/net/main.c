@@ -4,11 +4,11 @@
  *
  * enable makes the host's interface and disable removes it, both under the
  * RTNL.  start and stop, which must not take the RTNL, join the interface's
- * queues to a guest's and part them: a guest that runs is the carrier.  NAPI
- * belongs to the guest, enabled from start to stop whether the interface is up
- * or not; when it is down, poll drops what the guest sends, as a cable would
- * that hangs in the air.  So ndo_open and ndo_stop touch no queue and need not
- * be serialised against start and stop.
+ * queues to a guest's and part them: a guest that runs, and has broken no queue, is
+ * the carrier.  NAPI belongs to the guest, enabled from start to stop whether the
+ * interface is up or not; when it is down, poll drops what the guest sends, as a
+ * cable would that hangs in the air.  So ndo_open and ndo_stop touch no queue and
+ * need not be serialised against start and stop.
  */
 #include <linux/etherdevice.h>
 #include <linux/hardirq.h>
@@ -118,13 +118,14 @@ static int vdm_net_start(struct vbus_conn *conn)
 	}
 	WRITE_ONCE(port->features, vbus_conn_features(conn));
 	WRITE_ONCE(port->active, active);
+	/* Before the queues: one that turns out to be broken takes it down. */
+	netif_carrier_on(ndev);
 	for (i = 0; i < active; i++) {
 		vdm_net_rx_start(&port->pairs[i],
 				 vbus_conn_queue(conn, 2 * i));
 		vdm_net_tx_start(&port->pairs[i],
 				 vbus_conn_queue(conn, 2 * i + 1));
 	}
-	netif_carrier_on(ndev);
 	return 0;
 }
 

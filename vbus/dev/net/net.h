@@ -63,6 +63,18 @@
 #define VDM_NET_LINEAR_MAX	256
 
 /*
+ * A poll ends when its frames came to so many bytes, or to so many segments, and
+ * counts as one that used up its budget: a budget of 64 frames was made for frames
+ * of one MTU, and the largest are 40 times as long and may be cut up, by whoever the
+ * stack hands them to within the poll, into thousands.  The bytes are those of
+ * vhost-net; a poll in full frames of 64 KiB and an MTU of 1500 has 360 segments, so
+ * only frames of small segments come to the second limit.  One frame may go beyond
+ * either.
+ */
+#define VDM_NET_TX_POLL_BYTES	0x80000
+#define VDM_NET_TX_POLL_SEGS	2048
+
+/*
  * Looks at the ring for one frame, under the lock of the stack's queue: a guest
  * that posts while we look ends it after two, one that blinks never would.
  */
@@ -177,7 +189,7 @@ static inline struct vdm_net *to_vdm_net(struct vbus_device *dev)
 }
 
 /**
- * struct vdm_net_offload - a checked struct vbus_net_hdr, in CPU order
+ * struct vdm_net_offload - a struct vbus_net_hdr that was checked, in CPU order
  * @flags: VBUS_NET_HDR_*
  * @gso_type: VBUS_NET_GSO_* without the ECN flag
  * @ecn: VBUS_NET_GSO_ECN was set
@@ -204,7 +216,16 @@ int vdm_net_accept(struct vbus_device *dev, u64 features);
 extern struct configfs_attribute *vdm_net_attrs[];
 void vdm_net_set_defaults(struct vdm_net *net, const char *name);
 
+/* hdr.c */
+int vdm_net_hdr_check(const struct vbus_net_hdr *hdr, u32 len, u64 features,
+		      struct vdm_net_offload *off);
+int vdm_net_hdr_apply(struct sk_buff *skb, const struct vdm_net_offload *off);
+bool vdm_net_hdr_large(const struct sk_buff *skb);
+int vdm_net_hdr_fill(const struct sk_buff *skb, u64 features, u32 nr_chains,
+		     struct vbus_net_hdr *hdr);
+
 /* port.c */
+void vdm_net_port_broken(struct net_device *ndev);
 int vdm_net_port_create(struct vdm_net *net);
 void vdm_net_port_destroy(struct vdm_net *net);
 
@@ -215,8 +236,6 @@ void vdm_net_pair_stats(struct vdm_net_pair *pair, u64 *v);
 u64 vdm_net_stat(struct vbus_device *dev, unsigned int nr);
 
 /* tx.c */
-int vdm_net_hdr_check(const struct vbus_net_hdr *hdr, u32 len, u64 features,
-		      struct vdm_net_offload *off);
 int vdm_net_tx_poll(struct napi_struct *napi, int budget);
 void vdm_net_tx_init(struct vdm_net_pair *pair);
 void vdm_net_tx_start(struct vdm_net_pair *pair, struct vbus_queue *q);

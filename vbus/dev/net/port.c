@@ -61,6 +61,21 @@ static int vdm_net_change_mtu(struct net_device *ndev, int new_mtu)
 	return 0;
 }
 
+/**
+ * vdm_net_port_broken() - the guest has broken one of its queues
+ * @ndev: the interface
+ *
+ * Nothing that is sent will arrive any more, so others must learn that the link is
+ * down: bonds, bridges and routes would go on using it.  The carrier comes back when
+ * the guest starts again after a reset, see vdm_net_start().
+ *
+ * Context: any.
+ */
+void vdm_net_port_broken(struct net_device *ndev)
+{
+	netif_carrier_off(ndev);
+}
+
 /* Stay within the pairs the guest uses. */
 static u16 vdm_net_select_queue(struct net_device *ndev, struct sk_buff *skb,
 				struct net_device *sb_dev)
@@ -125,6 +140,7 @@ static void vdm_net_setup(struct net_device *ndev, const struct vdm_net *net)
 	ndev->mtu = net->mtu;
 	ndev->min_mtu = VBUS_NET_MTU_MIN;
 	ndev->max_mtu = VBUS_NET_MTU_MAX;
+	netif_set_tso_max_segs(ndev, VBUS_NET_TCP_SEGS_MAX);
 	ndev->features = VDM_NET_HW_FEATURES;
 	ndev->hw_features = VDM_NET_HW_FEATURES & ~NETIF_F_HIGHDMA;
 	ndev->vlan_features = VDM_NET_HW_FEATURES;

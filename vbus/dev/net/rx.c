@@ -12,21 +12,29 @@
  *
  *	us					guest
  *	set XOFF				publish chains
- *	write kick_event			barrier C
- *	barrier C				read kick_event, kick
- *	look at the ring			-> netif_tx_wake_queue()
+ *	smp_mb__after_atomic()			barrier C
+ *	write kick_event			read kick_event, kick
+ *	barrier C				-> netif_tx_wake_queue(), which
+ *	look at the ring			   tests and clears XOFF
  *
- * so that either we see the chains or the kick finds XOFF set and clears it.
+ * so that either we see the chains or the guest sees kick_event and kicks, and that
+ * kick finds XOFF set and clears it.
  * Kicks are asked for past all chains that were looked at, and only then are
  * these put back, or else the too few that are there would be found each time.
+ *
+ * The stall timer is armed after that if it is not pending.  It may be about to run:
+ * then it is pending no more and finds XOFF set, or we arm it anew.
+ *
+ *	us					timer
+ *	set XOFF				is pending no more
+ *	smp_mb__after_atomic()			smp_mb()
+ *	is the timer pending?			is XOFF set?
  *
  * A guest that takes nothing must not hold other people's frames for ever: after
  * VDM_NET_STALL the queue is woken and drops what does not fit, until something
  * does.
  */
 #include <linux/skbuff.h>
-#include <linux/tcp.h>
-#include <linux/udp.h>
 #include "net.h"
 
 static void vdm_net_rx_wake(struct vdm_net_rx *rx)
@@ -46,6 +54,11 @@ static void vdm_net_rx_stalled(struct timer_list *timer)
 	struct vdm_net_rx *rx = from_timer(rx, timer, stall);
 	struct vdm_net_pair *pair = container_of(rx, struct vdm_net_pair, rx);
 
+	/*
+	 * Not pending before the look at XOFF; pairs with the barrier in
+	 * vdm_net_rx_stop_queue().
+	 */
+	smp_mb();
 	/* Woken since, and nothing to send: the next stop arms it again. */
 	if (!netif_tx_queue_stopped(netdev_get_tx_queue(pair->ndev,
 							pair->index)))
@@ -128,8 +141,7 @@ netdev_features_t vdm_net_rx_features(struct sk_buff *skb,
 	u64 guest = READ_ONCE(port->features);
 
 	features = vlan_features_check(skb, features);
-	/* Our header has no way to say "large, with its checksum done". */
-	if (skb->ip_summed != CHECKSUM_PARTIAL)
+	if (skb_is_gso(skb) && !vdm_net_hdr_large(skb))
 		features &= ~NETIF_F_GSO_MASK;
 	if (!(guest & VBUS_NET_F_GUEST_CSUM))
 		features &= ~(NETIF_F_CSUM_MASK | NETIF_F_GSO_MASK);
@@ -140,51 +152,6 @@ netdev_features_t vdm_net_rx_features(struct sk_buff *skb,
 	if (!(guest & VBUS_NET_F_GUEST_USO))
 		features &= ~NETIF_F_GSO_UDP_L4;
 	return features;
-}
-
-/*
- * Describe the frame.  The features were checked when the frame was queued, by
- * the guest of that time; another may have come since, so check again.
- */
-static int vdm_net_rx_fill_hdr(const struct sk_buff *skb, u64 features,
-			       u32 nr_chains, struct vbus_net_hdr *hdr)
-{
-	u64 needs = VBUS_NET_F_GUEST_CSUM;
-	u32 type, hdr_len;
-
-	*hdr = (struct vbus_net_hdr){ .nr_chains = cpu_to_le16(nr_chains) };
-	if (skb->ip_summed == CHECKSUM_UNNECESSARY &&
-	    features & VBUS_NET_F_GUEST_CSUM)
-		hdr->flags = VBUS_NET_HDR_VALID;
-	if (skb->ip_summed != CHECKSUM_PARTIAL)
-		return skb_is_gso(skb) ? -EOPNOTSUPP : 0;
-
-	hdr->flags = VBUS_NET_HDR_PARTIAL;
-	hdr->csum_start = cpu_to_le16(skb_checksum_start_offset(skb));
-	hdr->csum_offset = cpu_to_le16(skb->csum_offset);
-	if (skb_is_gso(skb)) {
-		type = skb_shinfo(skb)->gso_type;
-		hdr_len = skb_transport_offset(skb);
-		if (type & (SKB_GSO_TCPV4 | SKB_GSO_TCPV6)) {
-			hdr->gso_type = type & SKB_GSO_TCPV4 ?
-					VBUS_NET_GSO_TCPV4 : VBUS_NET_GSO_TCPV6;
-			hdr_len += tcp_hdrlen(skb);
-			needs |= VBUS_NET_F_GUEST_TSO;
-		} else if (type & SKB_GSO_UDP_L4) {
-			hdr->gso_type = VBUS_NET_GSO_UDP;
-			hdr_len += sizeof(struct udphdr);
-			needs |= VBUS_NET_F_GUEST_USO;
-		} else {
-			return -EOPNOTSUPP;
-		}
-		if (type & SKB_GSO_TCP_ECN) {
-			hdr->gso_type |= VBUS_NET_GSO_ECN;
-			needs |= VBUS_NET_F_GUEST_ECN;
-		}
-		hdr->hdr_len = cpu_to_le16(hdr_len);
-		hdr->gso_size = cpu_to_le16(skb_shinfo(skb)->gso_size);
-	}
-	return needs & ~features ? -EOPNOTSUPP : 0;
 }
 
 static void vdm_net_rx_begin(struct vdm_net_rx *rx)
@@ -299,6 +266,12 @@ static bool vdm_net_rx_stop_queue(struct vdm_net_rx *rx,
 	if (vbus_queue_flush(rx->q))
 		u64_stats_inc(&rx->stats[VDM_NET_RX_SIGNALS]);
 	netif_tx_stop_queue(txq);
+	/*
+	 * XOFF before kick_event, or the kick would find nothing to clear; pairs
+	 * with test_and_clear_bit() in netif_tx_wake_queue().  And before the
+	 * look at the timer; pairs with the barrier in vdm_net_rx_stalled().
+	 */
+	smp_mb__after_atomic();
 	if (!ioq_south_enable_kicks(&rx->q->ring)) {
 		netif_tx_start_queue(txq);
 		return false;
@@ -309,6 +282,16 @@ static bool vdm_net_rx_stop_queue(struct vdm_net_rx *rx,
 	if (!timer_pending(&rx->stall))
 		mod_timer(&rx->stall, jiffies + VDM_NET_STALL);
 	return true;
+}
+
+/* The guest has broken the queue: as if there were none. */
+static int vdm_net_rx_broken(struct vdm_net_rx *rx)
+{
+	struct vdm_net_pair *pair = container_of(rx, struct vdm_net_pair, rx);
+
+	rx->q = NULL;
+	vdm_net_port_broken(pair->ndev);
+	return -VDM_NET_RX_DROP_NOGUEST;
 }
 
 /* Return: 1: done; 0: wait for buffers; else the counter to be raised, negated. */
@@ -340,19 +323,16 @@ static int vdm_net_rx_frame(struct vdm_net_rx *rx, struct sk_buff *skb,
 		ioq_south_rewind(&rx->q->ring, mark);
 		return -VDM_NET_RX_DROP_NOROOM;
 	}
-	if (ret < 0) {
-		rx->q = NULL;
-		return -VDM_NET_RX_DROP_NOGUEST;
-	}
-	if (vdm_net_rx_fill_hdr(skb, rx->features, rx->nr_chains, &hdr)) {
+	if (ret < 0)
+		return vdm_net_rx_broken(rx);
+	if (vdm_net_hdr_fill(skb, rx->features, rx->nr_chains, &hdr)) {
 		ioq_south_rewind(&rx->q->ring, mark);
 		return -VDM_NET_RX_DROP_OFFLOAD;
 	}
 	if (vdm_net_rx_copy(rx, skb, &hdr)) {
 		vbus_conn_broken(rx->q->conn,
 				 "receive buffer is not guest memory");
-		rx->q = NULL;
-		return -VDM_NET_RX_DROP_NOGUEST;
+		return vdm_net_rx_broken(rx);
 	}
 	vdm_net_rx_complete(rx, len);
 	return 1;
