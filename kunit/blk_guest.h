@@ -168,7 +168,10 @@ static __maybe_unused struct blk_guest *blk_start(struct kunit *test,
 	return bg;
 }
 
-/* A file system on the fake disk, made by @mkfs, with a file that the disk is then. */
+/*
+ * A file system on the fake disk, made by @mkfs, with a file that the disk is then, and of
+ * which nothing is in the page cache.
+ */
 static __maybe_unused void blk_mount(struct blk_guest *bg, const char *mkfs)
 {
 	struct kunit *test = bg->g.test;
@@ -178,7 +181,7 @@ static __maybe_unused void blk_mount(struct blk_guest *bg, const char *mkfs)
 		 "mkdir -p " FS_PATH " && %s /dev/" FAKE_NAME
 		 " > /dev/null 2>&1 && mount /dev/" FAKE_NAME " " FS_PATH
 		 " && dd if=/dev/zero of=" FS_FILE
-		 " bs=64k count=4 conv=fsync status=none", mkfs);
+		 " bs=64k count=4 oflag=direct conv=fsync status=none", mkfs);
 	KUNIT_ASSERT_EQ(test, 0, conn_guest_shell(command));
 	bg->mounted = true;
 	KUNIT_ASSERT_EQ(test, 0, conn_guest_attr(&bg->g, "path", FS_FILE));

@@ -72,6 +72,8 @@ static void blk_sync_elsewhere(struct kunit *test)
 	for (i = 0; i < ARRAY_SIZE(promises); i++) {
 		bg = ext4_create(test, EXT4, promises[i].direct);
 		blk_run_with(bg, promises[i].features);
+		/* The times of the file are no reason to wait. */
+		blk_inode(bg)->i_flags |= S_NOCMTIME;
 		if (promises[i].sync)
 			blk_inode(bg)->i_flags |= S_SYNC;
 		blk_fill(bg, 0, 4096, i);
@@ -80,14 +82,14 @@ static void blk_sync_elsewhere(struct kunit *test)
 		io = blk_new(bg, &ask, &data, 1);
 		bg->disk->watch = current;
 		bg->disk->flushes = 0;
-		bg->disk->watched = 0;
+		memset(bg->disk->watched, 0, sizeof(bg->disk->watched));
 		KUNIT_ASSERT_EQ(test, 0, blk_add(bg, 0, io, false));
 		blk_serve(bg, 0, true);
 		blk_expect(bg, 0, io, 0);
 		/* The journal may have sent some of its own. */
 		KUNIT_EXPECT_GE_MSG(test, bg->disk->flushes, 1U, "%s",
 				    promises[i].name);
-		KUNIT_EXPECT_EQ_MSG(test, bg->disk->watched, 0U, "%s",
+		KUNIT_EXPECT_EQ_MSG(test, bg->disk->watched[FAKE_DISK_FLUSH], 0U, "%s",
 				    promises[i].name);
 		KUNIT_EXPECT_EQ_MSG(test, conn_guest_stat(&bg->g, "deferred"),
 				    1ULL, "%s", promises[i].name);
@@ -98,6 +100,58 @@ static void blk_sync_elsewhere(struct kunit *test)
 				      promises[i].name);
 		blk_exit(test);
 	}
+}
+
+/* Times of the file are not noted by who must not wait: that is a transaction of a journal. */
+static void blk_times_elsewhere(struct kunit *test)
+{
+	struct blk_guest *bg = ext4_create(test, EXT4, "1");
+	struct blk_ask ask = { .op = VBUS_BLK_OP_WRITE };
+	struct ioq_seg data;
+	struct inode *inode;
+	struct blk_io *io;
+	u32 i;
+
+	blk_run_with(bg, ALL_FEATURES);
+	inode = blk_inode(bg);
+	inode->i_mtime.tv_sec = 1;
+	for (i = 0; i < 2; i++) {
+		data = blk_seg(bg, 0, 4096, false);
+		io = blk_new(bg, &ask, &data, 1);
+		KUNIT_ASSERT_EQ(test, 0, blk_add(bg, 0, io, false));
+		blk_serve(bg, 0, true);
+		blk_expect(bg, 0, io, 0);
+		KUNIT_EXPECT_EQ(test, conn_guest_stat(&bg->g, "deferred"), 1ULL);
+		KUNIT_EXPECT_GT(test, inode->i_mtime.tv_sec, (time64_t)1);
+		/* Once more when there is nothing to note. */
+		inode->i_flags |= S_NOCMTIME;
+	}
+	/* When it was read is not noted at all. */
+	inode->i_atime.tv_sec = 1;
+	KUNIT_EXPECT_EQ(test, 0, blk_do(bg, VBUS_BLK_OP_READ, 0, 0, 0, 4096));
+	KUNIT_EXPECT_EQ(test, inode->i_atime.tv_sec, (time64_t)1);
+	inode->i_flags &= ~S_NOCMTIME;
+}
+
+/* What is not in the page cache is read by others, readahead too: a disk may let it wait. */
+static void blk_reads_elsewhere(struct kunit *test)
+{
+	struct blk_guest *bg = ext4_create(test, EXT4, "0");
+	struct blk_io *io;
+	u32 i;
+
+	blk_run_with(bg, ALL_FEATURES);
+	invalidate_inode_pages2(blk_inode(bg)->i_mapping);
+	bg->disk->watch = current;
+	for (i = 0; i < 2; i++) {
+		io = blk_read_add(bg, 0, 0);
+		blk_serve(bg, 0, true);
+		blk_expect(bg, 0, io, 0);
+		/* The second time it is there. */
+		KUNIT_EXPECT_EQ(test, conn_guest_stat(&bg->g, "deferred"), 1ULL);
+	}
+	KUNIT_EXPECT_EQ(test, 0U,
+			bg->disk->watched[(__force u32)REQ_OP_READ]);
 }
 
 /* --- what is lost --- */
@@ -347,8 +401,8 @@ static const struct {
 };
 
 /*
- * The guest writes to its pages while the disk has the request.  What it gets is one or the other,
- * where data is only carried; but where there is a checksum it must be what it was when it was sent.
+ * The guest writes to its pages while the disk has the request.  Where data is only carried
+ * it gets one or the other; where there is a checksum, what it was when it was sent.
  */
 static void scribble_check(struct kunit *test, u32 row)
 {
@@ -401,6 +455,8 @@ static void blk_scribble(struct kunit *test)
 
 static struct kunit_case blk_cases[] = {
 	KUNIT_CASE(blk_sync_elsewhere),
+	KUNIT_CASE(blk_times_elsewhere),
+	KUNIT_CASE(blk_reads_elsewhere),
 	KUNIT_CASE(blk_lost_pages),
 	KUNIT_CASE(blk_lost_unseen),
 	KUNIT_CASE(blk_lost_racing),

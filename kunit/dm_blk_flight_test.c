@@ -226,24 +226,29 @@ static const struct nowait {
 	const char *name;
 	enum blk_backing backing;
 	bool again;	/* the disk says that it would have to */
+	bool sleeps;	/* its driver may sleep, whatever it is asked */
 	u16 op;
 	u32 nr_sectors;
 	bool deferred;
 } nowaits[] = {
-	{ "read", DISK, false, VBUS_BLK_OP_READ, 0, false },
-	{ "write", DISK, false, VBUS_BLK_OP_WRITE, 0, false },
-	{ "flush", DISK, false, VBUS_BLK_OP_FLUSH, 0, false },
-	{ "discard", DISK, false, VBUS_BLK_OP_DISCARD, 8, true },
-	{ "zeroes", DISK, false, VBUS_BLK_OP_WRITE_ZEROES, 8, true },
-	{ "read that waits", DISK, true, VBUS_BLK_OP_READ, 0, true },
-	{ "write that waits", DISK, true, VBUS_BLK_OP_WRITE, 0, true },
-	{ "flush that waits", DISK, true, VBUS_BLK_OP_FLUSH, 0, true },
+	{ "read", DISK, false, false, VBUS_BLK_OP_READ, 0, false },
+	{ "write", DISK, false, false, VBUS_BLK_OP_WRITE, 0, false },
+	{ "flush", DISK, false, false, VBUS_BLK_OP_FLUSH, 0, false },
+	{ "discard", DISK, false, false, VBUS_BLK_OP_DISCARD, 8, true },
+	{ "zeroes", DISK, false, false, VBUS_BLK_OP_WRITE_ZEROES, 8, true },
+	{ "read that waits", DISK, true, false, VBUS_BLK_OP_READ, 0, true },
+	{ "write that waits", DISK, true, false, VBUS_BLK_OP_WRITE, 0, true },
+	{ "flush that waits", DISK, true, false, VBUS_BLK_OP_FLUSH, 0, true },
+	{ "read, the driver sleeps", DISK, false, true, VBUS_BLK_OP_READ, 0,
+	  true },
+	{ "flush, the driver sleeps", DISK, false, true, VBUS_BLK_OP_FLUSH, 0,
+	  true },
 	/* tmpfs can't be asked not to. */
-	{ "read of a file", TMPFILE, false, VBUS_BLK_OP_READ, 0, true },
-	{ "write of a file", TMPFILE, false, VBUS_BLK_OP_WRITE, 0, true },
-	{ "flush of a file", TMPFILE, false, VBUS_BLK_OP_FLUSH, 0, true },
-	{ "discard of a file", TMPFILE, false, VBUS_BLK_OP_DISCARD, 8, true },
-	{ "zeroes of a file", TMPFILE, false, VBUS_BLK_OP_WRITE_ZEROES, 8, true },
+	{ "read of a file", TMPFILE, false, false, VBUS_BLK_OP_READ, 0, true },
+	{ "write of a file", TMPFILE, false, false, VBUS_BLK_OP_WRITE, 0, true },
+	{ "flush of a file", TMPFILE, false, false, VBUS_BLK_OP_FLUSH, 0, true },
+	{ "discard of a file", TMPFILE, false, false, VBUS_BLK_OP_DISCARD, 8, true },
+	{ "zeroes of a file", TMPFILE, false, false, VBUS_BLK_OP_WRITE_ZEROES, 8, true },
 };
 
 static void nowait_check(struct blk_guest *bg, const struct nowait *t)
@@ -258,6 +263,8 @@ static void nowait_check(struct blk_guest *bg, const struct nowait *t)
 
 	if (bg->disk)
 		bg->disk->again = t->again;
+	if (t->sleeps)
+		blk_queue_flag_set(QUEUE_FLAG_HAS_SRCU, bg->disk->disk->queue);
 	vcpu = conn_guest_stat(&bg->g, "served_by_vcpu");
 	KUNIT_ASSERT_EQ(test, 0, blk_add(bg, 0, io, false));
 	KUNIT_EXPECT_FALSE_MSG(test, blk_serve(bg, 0, true), "%s", t->name);
@@ -267,6 +274,9 @@ static void nowait_check(struct blk_guest *bg, const struct nowait *t)
 				      ioq_north_pending(&bg->g.q[0].north),
 				      "%s", t->name);
 	blk_expect(bg, 0, io, 0);
+	if (t->sleeps)
+		blk_queue_flag_clear(QUEUE_FLAG_HAS_SRCU,
+				     bg->disk->disk->queue);
 	KUNIT_EXPECT_EQ_MSG(test, conn_guest_stat(&bg->g, "deferred") - deferred,
 			    t->deferred ? 1ULL : 0ULL, "%s", t->name);
 	KUNIT_EXPECT_EQ(test, conn_guest_stat(&bg->g, "served_by_vcpu"),

@@ -57,10 +57,10 @@ static void fake_disk_submit(struct bio *bio)
 	spin_lock_irqsave(&fd->lock, flags);
 	fd->count[(__force u32)bio_op(bio)]++;
 	fd->fua += !!(bio->bi_opf & REQ_FUA);
-	if (bio->bi_opf & REQ_PREFLUSH) {
-		fd->flushes++;
-		fd->watched += fd->watch == current;
-	}
+	fd->flushes += !!(bio->bi_opf & REQ_PREFLUSH);
+	if (fd->watch == current)
+		fd->watched[(bio->bi_opf & REQ_PREFLUSH) ? FAKE_DISK_FLUSH :
+			    (__force u32)bio_op(bio)]++;
 	fd->nowait += !!(bio->bi_opf & REQ_NOWAIT);
 	held = fd->hold;
 	if (held) {

@@ -18,6 +18,9 @@
 #define FAKE_DISK_BYTES		(1024 * 1024)
 #define FAKE_DISK_SECTORS	(FAKE_DISK_BYTES >> SECTOR_SHIFT)
 
+/* No operation, but counted as one. */
+#define FAKE_DISK_FLUSH		((__force u32)REQ_OP_LAST)
+
 /* What a discarded sector reads as. */
 #define FAKE_DISK_DISCARDED	0xdd
 
@@ -39,7 +42,7 @@
  * @fua: writes that had to be on stable storage
  * @flushes: bios with REQ_PREFLUSH
  * @watch: a thread
- * @watched: how many of @flushes it has sent
+ * @watched: what it has sent, by operation, or FAKE_DISK_FLUSH
  * @nowait: bios that must not wait
  */
 struct fake_disk {
@@ -59,7 +62,7 @@ struct fake_disk {
 	unsigned int fua;
 	unsigned int flushes;
 	struct task_struct *watch;
-	unsigned int watched;
+	unsigned int watched[(__force u32)REQ_OP_LAST + 1];
 	unsigned int nowait;
 };
 

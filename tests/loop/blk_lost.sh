@@ -28,7 +28,7 @@ flaky_make()
 # Nothing but what the guest writes from now on: the file system is to survive it.
 fails_to_write()
 {
-	sync -f /tmp/flaky && flaky "flakey $backing 0 0 1000 1 error_writes"
+	sync && flaky "flakey $backing 0 0 1000 1 error_writes"
 }
 
 guest_writes()

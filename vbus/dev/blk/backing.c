@@ -99,6 +99,10 @@ static int vdm_blk_open_file(struct vdm_blk *blk)
 		return err;
 	}
 	blk->file = file;
+	/* Who reads must not wait for a journal, so when that was is not noted. */
+	spin_lock(&file->f_lock);
+	file->f_flags |= O_NOATIME;
+	spin_unlock(&file->f_lock);
 	if (!S_ISREG(file_inode(file)->i_mode) || !file->f_op->read_iter ||
 	    (!blk->readonly && !file->f_op->write_iter)) {
 		vbus_dev_err(&blk->dev, "%s is not a regular file\n", blk->path);

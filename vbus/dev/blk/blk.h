@@ -442,6 +442,7 @@ void vdm_blk_backing_close(struct vdm_blk *blk);
 /* io_bdev.c, io_file.c */
 extern const struct vdm_blk_ops vdm_blk_bdev_ops;
 extern const struct vdm_blk_ops vdm_blk_file_ops;
+bool vdm_blk_bdev_nowait(struct block_device *bdev);
 void vdm_blk_bdev_limits(struct vdm_blk *blk, struct vdm_blk_limits *lim);
 int vdm_blk_file_limits(struct vdm_blk *blk, struct vdm_blk_limits *lim);
 int vdm_blk_file_lost(struct vdm_blk *blk, int err);

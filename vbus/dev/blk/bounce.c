@@ -58,7 +58,10 @@ static void vdm_blk_free_pages(struct vdm_blk_req *req)
 	req->nr_bv = 0;
 }
 
-/* Under the memory cgroup of the guest.  One page an entry; VDM_BLK_DATA_MAX in single pages is fewer than VDM_BLK_VECS. */
+/*
+ * Called with the memory cgroup that is charged.  One page an entry; VDM_BLK_DATA_MAX in
+ * single pages is fewer than VDM_BLK_VECS.
+ */
 static int vdm_blk_alloc_pages(struct vdm_blk_req *req)
 {
 	u64 left;

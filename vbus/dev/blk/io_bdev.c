@@ -10,6 +10,18 @@
 #include <linux/blkdev.h>
 #include "blk.h"
 
+/**
+ * vdm_blk_bdev_nowait() - can a block device be asked not to wait?
+ * @bdev: the device
+ *
+ * Drivers that sleep when they are given a request (nbd sends it over its socket) do so whatever
+ * the request says; for these their queue has an SRCU struct.
+ */
+bool vdm_blk_bdev_nowait(struct block_device *bdev)
+{
+	return bdev_nowait(bdev) && !blk_queue_has_srcu(bdev_get_queue(bdev));
+}
+
 static u8 vdm_bdev_status(struct vdm_blk_req *req, blk_status_t status)
 {
 	struct vdm_blk *blk = req->bq->blk;
@@ -41,7 +53,7 @@ static int vdm_bdev_submit(struct vdm_blk_req *req, blk_opf_t opf, bool nowait)
 	struct bio *bio = &req->bio;
 
 	if (nowait) {
-		if (!bdev_nowait(blk->bdev))
+		if (!vdm_blk_bdev_nowait(blk->bdev))
 			return -EAGAIN;
 		opf |= REQ_NOWAIT;
 	}

@@ -133,10 +133,11 @@ static bool vdm_file_result(struct vdm_blk_req *req, long ret)
 	}
 	/*
 	 * Not supported: to be asked not to wait.  Interrupted: the thread that serves is
-	 * being killed, which is no concern of the request's.
+	 * being killed, which is no concern of the request's.  Nothing: it may be that to read
+	 * it takes I/O.
 	 */
 	if (ret > 0 || (nowait && (ret == -EAGAIN || ret == -EOPNOTSUPP ||
-				   ret == -EINTR)))
+				   ret == -EINTR || !ret)))
 		return false;
 	/* Nothing where the disk ends: the file has become shorter. */
 	vdm_blk_end(req, ret ? vdm_file_status(ret) : VBUS_BLK_S_IOERR);
@@ -172,8 +173,15 @@ static ssize_t vdm_file_once(struct vdm_blk_req *req, bool write, bool nowait)
 	};
 	if (nowait)
 		req->iocb.ki_flags |= IOCB_NOWAIT;
+	/* Or it would send what readahead wants, and wait for the disk to take it. */
+	if (nowait && !write)
+		req->iocb.ki_flags |= IOCB_NOIO;
 	if (!write)
 		return call_read_iter(file, &req->iocb, &iter);
+	/* Not all file systems look at IOCB_NOWAIT here: to note the time may take a journal. */
+	ret = nowait ? kiocb_modified(&req->iocb) : 0;
+	if (ret)
+		return ret;
 	ret = vdm_file_start_write(file, nowait);
 	if (ret)
 		return ret;
@@ -310,10 +318,11 @@ const struct vdm_blk_ops vdm_blk_file_ops = {
 };
 
 /*
- * Past the page cache it is the guest's own pages that a file system, or what its disk is made of,
- * may take checksums or copies of, and the guest may write to them meanwhile.  Disks say so, and
- * file systems on one disk have nothing of the kind.  Those without a disk of their own say nothing:
- * btrfs keeps a checksum of each block, network file systems may sign what they send.
+ * Past the page cache it is the guest's own pages that a file system, or what its disk is
+ * made of, may take checksums or copies of, and the guest may write to them meanwhile.
+ * Disks say so, and file systems on one disk have nothing of the kind.  Those without a
+ * disk of their own say nothing: btrfs keeps a checksum of each block, network file
+ * systems may sign what they send.
  */
 static bool vdm_file_stable(struct file *file)
 {

@@ -137,7 +137,7 @@ static bool vdm_blk_nowait(const struct vdm_blk_req *req, enum vdm_blk_who who)
 {
 	const struct vdm_blk *blk = req->bq->blk;
 
-	return who == VDM_BLK_INLINE || !blk->bdev || bdev_nowait(blk->bdev) ||
+	return who == VDM_BLK_INLINE || !blk->bdev || vdm_blk_bdev_nowait(blk->bdev) ||
 	       req->op > VBUS_BLK_OP_FLUSH;
 }
 
