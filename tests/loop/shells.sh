@@ -131,13 +131,13 @@ limited()
 	check "$1: it can be opened after that" "$shells" vm0 "$2" 1 < /dev/null
 }
 
-# kept NAME WHAT: a bus can go and come while somebody has a shell of it, and nothing of it is kept
+# kept NAME WHAT: a bus can be removed while a VMM has a shell of it, and nothing of it is kept
 kept()
 {
 	local minor
 	minor=$(stat -c %T /dev/vbus/vm0)
 	shells_start vm0 "$2" 1
-	check "$1: somebody keeps one" shells_reach 1
+	check "$1: a VMM keeps one" shells_reach 1
 	[ ! -L $bus/slots/1/device ] || rm $bus/slots/1/device
 	check "$1: the bus goes all the same" rmdir $bus/slots/1 $bus
 	bus_make

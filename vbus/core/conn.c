@@ -6,10 +6,11 @@
  * may take as long as storage takes to answer.  So nothing waits for it that others
  * wait for: bus->lock comes after it.
  *
- * The end has three parts.  Under bus->lock somebody claims it (conn->closing); from
- * then on the slot answers EBUSY.  The teardown runs without bus->lock, in a work item
- * of the device, or in whoever waits for it: the model stops and the connection becomes
- * a shell.  Then, under bus->lock again, the slot forgets it.
+ * The end has three parts.  It is claimed under bus->lock (conn->closing), by whichever
+ * of close, force and the end of the session comes first; from then on the slot answers
+ * EBUSY.  The teardown runs without bus->lock, in a work item of the device or in a
+ * thread that waits for it: the model stops and the connection becomes a shell.  Then,
+ * under bus->lock again, the slot forgets it.
  */
 #include <linux/module.h>
 #include <linux/nospec.h>
@@ -101,21 +102,21 @@ static void vbus_conn_disconnect(struct vbus_conn *conn)
 	mutex_lock(&conn->lock);
 	/* Else the model has refused to connect. */
 	if (conn->connected) {
-		/* 1. No kick comes in. */
+		/* 4. No kick comes in. */
 		for (i = 0; i < conn->info.nr_queues; i++)
 			vbus_doorbell_unbind(&conn->queues[i]);
-		/* 2. The model stops, rings are unmapped. */
+		/* 5. The model stops, rings are unmapped. */
 		vbus_conn_reset(conn);
 		if (model->disconnect)
 			model->disconnect(conn);
 	}
-	/* 3. From here every access answers ENODEV. */
+	/* 6. From here every access answers ENODEV. */
 	WRITE_ONCE(conn->connected, false);
 	conn->dev = NULL;
 	conn->mem = NULL;
 	conn->memcg = NULL;
 	/*
-	 * 4. Signals and kicks that run end.  One grace period for all of it, as a
+	 * 7. Signals and kicks that run end.  One grace period for all of it, as a
 	 * dying VMM waits for this.
 	 */
 	synchronize_rcu();
@@ -132,7 +133,7 @@ static void vbus_conn_forget(struct vbus_conn *conn)
 	list_del_init(&conn->session_node);
 	slot->conn = NULL;
 	if (slot->unplugging) {
-		/* Who did not let go himself is told. */
+		/* The VMM is told, unless it was the one to let go. */
 		if (conn->native || conn->forced)
 			vbus_session_post(slot, VBUS_EVENT_REMOVED);
 		vbus_slot_detach(slot);
@@ -160,8 +161,9 @@ static void vbus_conn_close_work(struct work_struct *work)
 }
 
 /*
- * Begin its end, unless somebody has.  That one goes on by itself: conn->gone is
- * completed when no model touches the guest for it any more, and the slot is free.
+ * Begin its end, unless it has begun.  It goes on by itself: conn->gone is completed
+ * when no model touches the guest for it any more, and the slot is free.
+ * Return: true if this call began it.
  */
 bool vbus_conn_claim(struct vbus_conn *conn)
 {
@@ -170,19 +172,21 @@ bool vbus_conn_claim(struct vbus_conn *conn)
 	lockdep_assert_held(&conn->bus->lock);
 	if (conn->closing)
 		return false;
+	/* 1. The slot is busy. */
 	conn->closing = true;
-	/* No config change finds it. */
+	/* 2. No config change finds it. */
 	spin_lock_irq(&dev->config_lock);
 	list_del(&conn->dev_node);
 	spin_unlock_irq(&dev->config_lock);
+	/* 3. The rest needs no lock of others. */
 	kref_get(&conn->ref);
 	queue_work(dev->wq, &conn->close_work);
 	return true;
 }
 
 /*
- * Wait for the end of what is claimed.  Do it here if nobody has begun: that is a thread
- * less to wake, and none to be made when memory is short.
+ * Wait for the end of what is claimed.  If the work item is still queued the teardown runs
+ * here: a thread less to wake, and none to be made when memory is short.
  */
 void vbus_conn_wait_gone(struct vbus_conn *conn)
 {

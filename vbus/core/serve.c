@@ -164,8 +164,8 @@ void vbus_serve_init(struct vbus_conn_queue *cq)
 /*
  * Each device has a workqueue of its own, from enable to disable: what one guest keeps
  * busy must not be what another one waits for, and a device that is served has one guest.
- * It is the admin who makes devices, so there are as many threads as he wants, however
- * often a VMM opens them.  Memory may be written out through it.
+ * Only the admin makes devices, so the number of threads does not depend on what a VMM
+ * opens, or how often.  Memory may be written out through it.
  */
 struct workqueue_struct *vbus_serve_wq_create(const struct vbus_device *dev)
 {
