@@ -209,7 +209,7 @@ static void test_probe_any(struct kunit *test)
 	u32 i, n, disks = 0;
 
 	prandom_seed_state(&rnd, 1);
-	for (i = 0; i < 200; i++) {
+	for (i = 0; i < 40; i++) {
 		card->config = good;
 		for (n = 0; n < 2; n++)
 			*((__le32 *)&card->config + prandom_u32_state(&rnd) %
@@ -232,8 +232,12 @@ static void test_probe_any(struct kunit *test)
 		}
 		fake_unregister(card->fake, i % 2);
 	}
-	KUNIT_EXPECT_GT(test, disks, 20U);
+	KUNIT_EXPECT_GT(test, disks, 4U);
 	KUNIT_EXPECT_TRUE(test, ida_is_empty(&vbus_blk_ida));
+	card->config = good;
+	KUNIT_ASSERT_TRUE(test, card_insert(card));
+	card_open(card);
+	works(card, "after all of them");
 }
 
 /* --- requests as the host sees them --- */

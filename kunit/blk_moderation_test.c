@@ -160,14 +160,14 @@ static const struct {
 static void mod_kick_after(struct kunit *test)
 {
 	struct vdm_blk_mod mod;
-	u32 i;
+	u32 i, after;
 
 	for (i = 0; i < ARRAY_SIZE(rows); i++) {
 		vdm_blk_mod_init(&mod);
 		mod.batch = rows[i].batch;
-		KUNIT_EXPECT_EQ_MSG(test, vdm_blk_mod_kick_after(&mod, rows[i].unsignalled,
-							   rows[i].inflight),
-				    rows[i].want, "row %u", i);
+		after = vdm_blk_mod_kick_after(&mod, rows[i].unsignalled,
+					       rows[i].inflight);
+		KUNIT_EXPECT_EQ_MSG(test, after, rows[i].want, "row %u", i);
 	}
 }
 

@@ -21,7 +21,7 @@
  */
 #define W	4
 #define T	2
-#include "weak.h"
+#include "weak.inc"
 
 #define AVAIL		0	/* position up to which chains are published */
 #define KICK_EVENT	1

@@ -20,7 +20,7 @@
  */
 #define W	6
 #define T	4
-#include "weak.h"
+#include "weak.inc"
 
 #define WANTED	0
 #define RUNNING	1

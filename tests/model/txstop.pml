@@ -18,7 +18,7 @@
  */
 #define W	3
 #define T	2
-#include "weak.h"
+#include "weak.inc"
 
 #define XOFF		0
 #define KICK_EVENT	1

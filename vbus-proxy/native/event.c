@@ -50,7 +50,7 @@ static_assert(sizeof(struct vbus_event_queue) <= VBUS_NATIVE_PAGE_SIZE);
 static __always_inline void vnat_mb_up(void)
 {
 	if (!IS_ENABLED(CONFIG_SMP))
-		virt_mb();
+		virt_mb();	/* the host has more than one */
 }
 
 /* Atomic, and a full barrier, for the device side too. */

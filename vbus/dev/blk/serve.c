@@ -255,6 +255,15 @@ static unsigned int vdm_blk_batch(struct vdm_blk_queue *bq,
 	return n;
 }
 
+/* Nothing is left to serve, and the guest kicks when it has added @after chains. */
+static bool vdm_blk_drained(struct vdm_blk_queue *bq, unsigned int after)
+{
+	/* Asking for kicks while chains are there would only bring one that is needless. */
+	if (!READ_ONCE(bq->dead) && ioq_south_pending(&bq->q->ring))
+		return false;
+	return vdm_blk_enable_kicks(bq, after);
+}
+
 /* Return: there may be more. */
 static bool vdm_blk_serve_inline(struct vdm_blk_queue *bq)
 {
@@ -264,8 +273,7 @@ static bool vdm_blk_serve_inline(struct vdm_blk_queue *bq)
 		/* A chain that comes and goes again counts, too. */
 		n += vdm_blk_batch(bq, VDM_BLK_INLINE) ?: 1;
 		vdm_blk_flush(bq, VDM_BLK_NOW);
-		if (!ioq_south_pending(&bq->q->ring) &&
-		    vdm_blk_enable_kicks(bq, 1))
+		if (vdm_blk_drained(bq, 1))
 			return false;
 	} while (n < VDM_BLK_BUDGET_INLINE);
 	return true;
@@ -310,8 +318,7 @@ static bool vdm_blk_serve_worker(struct vdm_blk_queue *bq)
 	do {
 		n = vdm_blk_batch(bq, VDM_BLK_WORKER);
 		vdm_blk_end_batch(bq, n);
-		if (!ioq_south_pending(&bq->q->ring) &&
-		    vdm_blk_enable_kicks(bq, vdm_blk_kick_after(bq)))
+		if (vdm_blk_drained(bq, vdm_blk_kick_after(bq)))
 			return false;
 	} while (local_clock() < end);
 	return true;
