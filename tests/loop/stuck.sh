@@ -222,10 +222,11 @@ before_reads=0
 
 vmm_stuck vm0 3 4
 vmm_killed
+readable killed
+others killed
+[ $tap_failed = 0 ] || bail "who looks at this bus would wait for ever"
 check "killed: the slot says what it is about" wait_for 20 equals $slot/state closing
 check "killed: the other device is not held up" wait_for 20 equals $slot4/state plugged
-others killed
-readable killed
 soon_refused "killed: the bus is still in use" EBUSY tap_open /dev/vbus/vm0
 soon_refused "killed: it can't go" EBUSY rmdir $bus
 soon_refused "killed: it has its mode" EBUSY put 0600 $bus/mode
