@@ -14,6 +14,12 @@ static struct vdm_blk_queue *queue_of(struct blk_guest *bg)
 	return vbus_conn_queue(bg->g.conn, 0)->priv;
 }
 
+/* However slow this machine is, the next request comes without a pause. */
+static void no_pause(struct blk_guest *bg)
+{
+	queue_of(bg)->place.last = local_clock() + 1000 * NSEC_PER_SEC;
+}
+
 /* As if a worker had been faster, and the guest filled batches of @batch requests. */
 static void worker_serves(struct blk_guest *bg, unsigned int batch)
 {
@@ -22,8 +28,7 @@ static void worker_serves(struct blk_guest *bg, unsigned int batch)
 
 	place->trying = false;
 	place->n = 0;
-	/* However slow this machine is, it is no pause. */
-	place->last = local_clock() + NSEC_PER_SEC;
+	no_pause(bg);
 	place->who = VDM_BLK_WORKER;
 	place->cost[VDM_BLK_WORKER] = NSEC_PER_SEC;
 	place->cost[VDM_BLK_INLINE] = NSEC_PER_SEC;
@@ -70,6 +75,7 @@ static void run_over(struct blk_guest *bg)
 {
 	while (READ_ONCE(queue_of(bg)->server))
 		msleep(20);
+	no_pause(bg);
 }
 
 static bool signalled(struct blk_guest *bg)

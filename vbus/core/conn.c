@@ -255,11 +255,13 @@ err_free:
 	return ERR_PTR(ret);
 }
 
-/* The slot, if there is a device in it that can be opened; or ERR_PTR. */
+/* The slot below VBUS_MAX_SLOTS, if there is a device in it that can be opened; or ERR_PTR. */
 static struct vbus_slot *vbus_conn_slot(struct vbus_session *session, u32 nr)
 {
-	struct vbus_slot *slot = session->bus->slots[nr];
+	struct vbus_slot *slot;
 
+	nr = array_index_nospec(nr, VBUS_MAX_SLOTS);
+	slot = session->bus->slots[nr];
 	lockdep_assert_held(&session->bus->lock);
 	if (session->closing)
 		return ERR_PTR(-ENODEV);
@@ -311,7 +313,6 @@ static struct vbus_conn *vbus_conn_do_open(struct vbus_session *session,
 
 	if (nr >= VBUS_MAX_SLOTS)
 		return ERR_PTR(-ENOENT);
-	nr = array_index_nospec(nr, VBUS_MAX_SLOTS);
 
 	mutex_lock(&bus->lock);
 	slot = vbus_conn_slot(session, nr);
