@@ -277,7 +277,7 @@ static void test_limit(void)
 		refused += slot_errno[i] != 0;
 		honest += slot_errno[i] == ENOMEM;
 	}
-	printf("# %u of %u devices refused\n", refused, NR_SLOTS);
+	printf("# %u of %d devices refused\n", refused, NR_SLOTS);
 	check(refused && refused == honest, "a guest beyond it is told ENOMEM");
 	check(slot_errno[0] == 0, "up to it devices start");
 	check(!nop && closed, "calls that need no memory go on");
@@ -312,7 +312,7 @@ static void set_up(void)
 	bool ok = true;
 	u32 i;
 
-	snprintf(queues, sizeof(queues), "%u", NR_QUEUES);
+	snprintf(queues, sizeof(queues), "%d", NR_QUEUES);
 	ok = !mkdir(CFS "buses/cg0", 0755) && !mkdir(CFS "buses/cg1", 0755) &&
 	     !mkdir(CFS "buses/cg1/slots/0", 0755);
 	for (i = 0; i <= NR_SLOTS && ok; i++) {

@@ -180,7 +180,8 @@ static void test_table(void)
 	/* A direct chain as the ring's half makes it, with the table put in its place. */
 	need(!ioq_north_add(&d->north, &direct, 1, d), "table: a chain");
 	ioq_north_publish(&d->north);
-	desc = (void *)(bus.mem + d->ring + VBUS_RING_DESC_OFFSET) + sizeof(*desc);
+	desc = (void *)(bus.mem + d->ring + VBUS_RING_DESC_OFFSET +
+			sizeof(*desc));
 	desc->addr = GUEST_ADDR + AT(TABLE);
 	word = (desc->ctl & ~(u64)VBUS_RING_LEN_MASK) | VBUS_RING_INDIRECT |
 	       sizeof(*desc);
