@@ -343,11 +343,14 @@ static void tx_work(struct kunit *test)
 		KUNIT_EXPECT_EQ_MSG(test, tx_works[i].frames,
 				    skb_queue_len(&g->seen), "%s",
 				    tx_works[i].name);
-		/* One more finds nothing left, if the last was cut short. */
+		/*
+		 * Some find nothing: one after the last that was cut short, and
+		 * that of the first kick of all, which may be late.
+		 */
 		polls = net_guest_stat(g, "tx_polls") - polls;
 		KUNIT_EXPECT_GE_MSG(test, polls, tx_works[i].polls, "%s",
 				    tx_works[i].name);
-		KUNIT_EXPECT_LE_MSG(test, polls, tx_works[i].polls + 1, "%s",
+		KUNIT_EXPECT_LE_MSG(test, polls, tx_works[i].polls + 3, "%s",
 				    tx_works[i].name);
 		skb_queue_purge(&g->seen);
 		for (n = 0; ioq_north_get(north, &len); n++)

@@ -6,7 +6,7 @@
 # device stays as it is, and the next ping is answered. Random, but the same each time.
 . "${0%/*}/lib.sh"
 
-rounds=1000
+rounds=500
 [ -z "${LONG:-}" ] || rounds=20000
 fuzz=/tmp/rawfuzz
 
@@ -15,9 +15,10 @@ cc -O2 -Wall -o $fuzz "$VBUS_TOP/tests/lib/rawfuzz.c" || bail "rawfuzz does not 
 device_make mtu=65535 && bus_make && attach && plug && host_up && guest_up || bail "no card"
 wait_for 10 carrier_host 1 || bail "no link"
 
+# What was sent before may have to be cut up, and waits in front of the answers.
 sound()
 {
-	wait_for 10 ping -q -c 1 -W 1 10.7.0.2 && wait_for 10 in_guest ping -q -c 1 -W 1 10.7.0.1 &&
+	wait_for 60 ping -q -c 1 -W 1 10.7.0.2 && wait_for 60 in_guest ping -q -c 1 -W 1 10.7.0.1 &&
 	equals $dev/state running && carrier_guest 1 && carrier_host 1
 }
 
@@ -43,7 +44,7 @@ guest_mac=$(in_guest cat /sys/class/net/eth0/address)
 check "both ends answer" sound
 
 # --- the guest's user ---------------------------------------------------------
-for seed in 1 2 3 4; do
+for seed in 1 2 3; do
 	check "guest to host, seed $seed" from_guest eth0 $seed
 done
 check "the guest's driver counts what no header describes" counted in_guest $nettool stats eth0 tx0_bad
@@ -56,7 +57,7 @@ check "with offloads" in_guest ethtool -K eth0 tx on tso on tx-udp-segmentation 
 check "large mtu" eval 'ip link set web0 mtu 65535 && ip -n guest link set eth0 mtu 65535'
 
 # --- the host's user ----------------------------------------------------------
-for seed in 11 12 13 14; do
+for seed in 11 12 13; do
 	check "host to guest, seed $seed" from_host $seed
 done
 
@@ -77,7 +78,7 @@ bridge()
 check "a bridge in the guest, with a tap" bridge
 check "it answers" sound
 packets=$(counter host rx_packets)
-for seed in 21 22 23; do
+for seed in 21 22; do
 	check "nested guest to host, seed $seed" from_guest tap:t0 $seed
 done
 check "and that came to the host" eval '[ "$(counter host rx_packets)" -gt $((packets + rounds)) ]'

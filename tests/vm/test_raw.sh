@@ -22,7 +22,7 @@ cc -O2 -Wall -o /tmp/rawfuzz "$VBUS_TOP/tests/lib/rawfuzz.c" || bail "rawfuzz do
 
 sound()
 {
-	wait_for 20 alive 10.7.3.2 && wait_for 20 guest g1 "ping -q -c 1 -W 2 10.7.3.1" || return
+	wait_for 60 alive 10.7.3.2 && wait_for 60 guest g1 "ping -q -c 1 -W 2 10.7.3.1" || return
 	[ "$(cat "$cfs/devices/net.web0/state")" = running ] ||
 		{ cat "$cfs/devices/net.web0/state"; return 1; }
 	! guest g1 "dmesg | grep violation"
