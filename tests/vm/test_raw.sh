@@ -47,8 +47,8 @@ done
 
 nested()
 {
-	guest g1 "modprobe -a bridge tun; ip link add br0 mtu 65535 address $guest_mac type bridge forward_delay 0 &&
-		ip tuntap add dev t0 mode tap vnet_hdr && ip link set t0 mtu 65521 master br0 up &&
+	guest g1 "modprobe -a bridge tun; /usr/bin/ip link add br0 mtu 65535 address $guest_mac type bridge forward_delay 0 &&
+		/usr/bin/ip tuntap add dev t0 mode tap vnet_hdr && ip link set t0 mtu 65521 master br0 up &&
 		ip addr flush dev $name && ip link set $name master br0 &&
 		ip addr add 10.7.3.2/24 dev br0 && ip link set br0 up" && sound
 }
