@@ -301,7 +301,7 @@ static void vbus_conn_publish(struct vbus_conn *conn,
  * the memory is charged to a cgroup that may have to give back some before it gets any.
  */
 static struct vbus_conn *vbus_conn_do_open(struct vbus_session *session,
-					   u32 nr)
+					   u32 nr, const u32 *wanted)
 {
 	struct vbus_bus *bus = session->bus;
 	struct vbus_device_info info = {};
@@ -323,9 +323,12 @@ static struct vbus_conn *vbus_conn_do_open(struct vbus_session *session,
 	mutex_unlock(&bus->lock);
 	if (IS_ERR(slot))
 		return ERR_CAST(slot);
+	if (wanted && *wanted != plugs)
+		return ERR_PTR(-ESTALE);
 	conn = vbus_conn_alloc(&info);
 	if (IS_ERR(conn))
 		return conn;
+	conn->native = wanted;
 
 	mutex_lock(&conn->lock);
 	mutex_lock(&bus->lock);
@@ -356,12 +359,27 @@ static struct vbus_conn *vbus_conn_do_open(struct vbus_session *session,
 struct vbus_conn *vbus_conn_open(struct vbus_session *session, u32 nr)
 {
 	struct mem_cgroup *old = set_active_memcg(session->memcg);
-	struct vbus_conn *conn = vbus_conn_do_open(session, nr);
+	struct vbus_conn *conn = vbus_conn_do_open(session, nr, NULL);
 
 	set_active_memcg(old);
 	return conn;
 }
 EXPORT_SYMBOL_GPL(vbus_conn_open);
+
+/*
+ * For a guest that opens it by a call, which says as which plug of the slot it knows the
+ * device: -ESTALE if it is another one.  All of that is settled before the connection
+ * can be found, as it may be cut at once.
+ */
+struct vbus_conn *vbus_conn_open_native(struct vbus_session *session, u32 nr,
+					u32 plugs)
+{
+	struct mem_cgroup *old = set_active_memcg(session->memcg);
+	struct vbus_conn *conn = vbus_conn_do_open(session, nr, &plugs);
+
+	set_active_memcg(old);
+	return conn;
+}
 
 /* Hand the queues to the model and let kicks through. */
 int vbus_conn_start(struct vbus_conn *conn)

@@ -387,6 +387,8 @@ void vbus_session_requeue(struct vbus_session *session,
 			  const struct vbus_event *ev);
 
 /* conn.c */
+struct vbus_conn *vbus_conn_open_native(struct vbus_session *session, u32 nr,
+					u32 plugs);
 void vbus_conn_put(struct vbus_conn *conn);
 bool vbus_conn_claim(struct vbus_conn *conn);
 void vbus_conn_wait_gone(struct vbus_conn *conn);

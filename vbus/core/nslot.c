@@ -86,12 +86,9 @@ void vbus_nslot_close(struct vbus_nslot *ns)
 	if (!conn)
 		return;
 	rcu_assign_pointer(ns->conn, NULL);
-	/*
-	 * Its last reference may be that of its hold_work.  With it go, after a grace
-	 * period, the vectors, and a signal under way may still be in one.
-	 */
+	/* It returns when no signal is under way any more. */
 	vbus_conn_close(conn);
-	kvfree_rcu(ns->routes);
+	kvfree(ns->routes);
 	ns->routes = NULL;
 }
 
@@ -125,14 +122,12 @@ static int vbus_nslot_open(struct vbus_native *nv, struct vbus_nslot *ns,
 	if (conn && READ_ONCE(conn->connected))
 		return -EBUSY;
 	vbus_nslot_close(ns);
-	conn = vbus_conn_open(nv->session, req->slot);
+	if (req->arg[0] > U32_MAX)
+		return -ESTALE;
+	conn = vbus_conn_open_native(nv->session, req->slot, req->arg[0]);
 	if (IS_ERR(conn))
 		return PTR_ERR(conn);
-	conn->native = true;
-	/* What is open stays where it is, so this won't change any more. */
-	ret = READ_ONCE(conn->slot->plugs) == req->arg[0] ? 0 : -ESTALE;
-	if (!ret)
-		ret = vbus_nslot_bind(nv, ns, conn);
+	ret = vbus_nslot_bind(nv, ns, conn);
 	rcu_assign_pointer(ns->conn, conn);
 	if (ret)
 		vbus_nslot_close(ns);
