@@ -17,7 +17,7 @@ DEPS_DEMO := $(DEPS_BUILD) python3 perl bison flex xz-utils \
 	libaio-dev liburing-dev busybox-static cpio \
 	iproute2 iputils-ping iperf3 ethtool pciutils socat procps util-linux
 DEPS := $(DEPS_DEMO) linux-source-6.1 bc libelf-dev libssl-dev sparse cppcheck \
-	libcmocka-dev git udev fio e2fsprogs xfsprogs btrfs-progs gdisk dmsetup spin
+	libcmocka-dev git udev fio e2fsprogs xfsprogs btrfs-progs gdisk bash-builtins dmsetup spin
 
 # Where "make install" puts things, for the kernel that KDIR belongs to.
 PREFIX ?= /usr/local

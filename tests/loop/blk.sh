@@ -21,6 +21,8 @@ says()
 	dmesg | tail -n +$((before + 1)) | grep -qF "$text" || { dmesg | tail -n 3; return 1; }
 }
 
+size=8M
+[ -z "${LONG:-}" ] || size=24M
 # fio_verify OPTIONS...: what was written is read, whatever else happens at that time
 fio_verify()
 {
@@ -31,11 +33,11 @@ fio_verify()
 verifies()
 {
 	fio_verify --rw=randwrite --bsrange=512-256k --bs_unaligned=0 --blockalign=512 \
-		--iodepth=32 --size=24M --fsync=16 &&
+		--iodepth=32 --size="$size" --fsync=16 &&
 	fio_verify --rw=randwrite --bs=4k --iodepth=1 --size=2M &&
-	[ "$(cat $sys/queue/discard_max_bytes)" = 0 ] ||
+	[ "$(< $sys/queue/discard_max_bytes)" = 0 ] ||
 		fio --name=t --filename=$vbd --direct=1 --ioengine=psync --rw=randtrimwrite \
-			--bs=64k --size=16M
+			--bs=64k --size="$size"
 }
 
 has_file_system()

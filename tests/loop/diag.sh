@@ -8,7 +8,7 @@
 dev=$cfs/devices/null.d0
 debugfs=/sys/kernel/debug/vbus
 dir=$debugfs/vbus0-3
-diag=/tmp/build/userspace/diag/vbus-diag
+diag=$VBUS_BUILD/userspace/diag/vbus-diag
 everywhere="register kick signal ring"
 native="idle call slowcall"
 
@@ -102,7 +102,6 @@ way()
 	check "to be measured again: $1" eval "wait_for 10 is_bound && $diag --count 10 signal"
 }
 
-make -s -C "$VBUS_TOP/userspace/diag" VBUS_BUILD=/tmp/build || bail "vbus-diag does not compile"
 check "--help" eval "$diag --help | grep -q slowcall"
 check "--version" $diag --version
 modprobe vbus && modprobe $connector || bail "the modules do not load"
@@ -162,7 +161,7 @@ done
 for line in "signal 0" "signal 1000001" "flood 600001" "ring 1 257" "ring 1 0"; do
 	refuse ERANGE order "$line" "order \"$line\""
 done
-check "no result after that" test -z "$(cat $dir/result)"
+check "no result after that" test -z "$(< $dir/result)"
 
 # Devices that go
 way "unplug" unplug plug

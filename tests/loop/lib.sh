@@ -16,7 +16,7 @@ dev=$cfs/devices/net.web0
 bus=$cfs/buses/vm0
 slot=$bus/slots/3
 vdev=/sys/bus/vbus/devices/vbus0-3
-nettool=/tmp/nettool
+nettool=$VBUS_BUILD/loop/nettool
 
 # A pause that starts no process: a fifo that never has anything.
 mkfifo /tmp/never && exec 9<>/tmp/never
@@ -42,7 +42,7 @@ wait_for()
 
 net_load()
 {
-	cc -O2 -Wall -o $nettool "$VBUS_TOP/tests/loop/nettool.c" || bail "nettool does not compile"
+	[ -x "$nettool" ] || bail "no $nettool: run make -C tests/loop"
 	modprobe vbus && modprobe $connector || bail "the modules do not load"
 	ip netns add guest
 	ip -n guest link set lo up

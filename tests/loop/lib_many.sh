@@ -17,13 +17,12 @@
 # after the test, finds single lost objects, but sees neither pages nor what is
 # still linked somewhere.
 
-orders=/tmp/orders
+orders=$VBUS_BUILD/loop/orders
 
 # Starting programs would take most of the time: none for uevents either, so drivers
 # have to be there.
 orders_start()
 {
-	cc -O2 -Wall -o $orders "$VBUS_TOP/tests/loop/orders.c" || return
 	echo > /sys/kernel/uevent_helper
 	mkfifo /tmp/in /tmp/answers
 	$orders "do" < /tmp/in > /tmp/answers &

@@ -41,12 +41,14 @@ gone()
 
 slots_are()
 {
-	[ "$(tr '\n' ' ' < "$loop/$1/slots")" = "$2" ]
+	local lines
+	mapfile -t lines < "$loop/$1/slots"
+	[ "${lines[*]}${lines:+ }" = "$2" ]
 }
 
 state_is()
 {
-	[ "$(cat "$host/buses/$1/slots/$2/state")" = "$3" ]
+	[ "$(< "$host/buses/$1/slots/$2/state")" = "$3" ]
 }
 
 # What a number that is none, or too large or small, is answered with.
@@ -169,7 +171,7 @@ ok $? "the second bus leaves"
 rmdir $loop/b0
 ok $? "detach with two devices"
 is "$(ls $guest)" "" "none is left in the guest"
-is "$(cat $host/buses/b0/slots/7/state)" plugged "they are still plugged in the host"
+is "$(< $host/buses/b0/slots/7/state)" plugged "they are still plugged in the host"
 mkdir $loop/b0
 soon slots_are b0 "1 vbus0-1 7 vbus0-7 "
 ok $? "attach finds both"
@@ -223,7 +225,7 @@ if [ -d /sys/kernel/debug/failslab ]; then
 			sleep 0.02
 		done
 		echo 0 > $fail/probability
-		[ "$(cat $fail/times)" = 0 ] && hit=$((hit + 1))
+		[ "$(< $fail/times)" = 0 ] && hit=$((hit + 1))
 		rmdir $loop/b0 || break
 		[ -z "$(ls $guest)" ] || break
 	done

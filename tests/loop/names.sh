@@ -30,7 +30,7 @@ no_property()
 # The alias arrives some time after it was written.
 alias_is()
 {
-	[ "$(cat $vdev/alias)" = "$1" ]
+	[ "$(< $vdev/alias)" = "$1" ]
 }
 
 # alias TEXT

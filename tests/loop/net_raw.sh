@@ -8,10 +8,9 @@
 
 rounds=500
 [ -z "${LONG:-}" ] || rounds=20000
-fuzz=/tmp/rawfuzz
+fuzz=$VBUS_BUILD/loop/rawfuzz
 
 net_load
-cc -O2 -Wall -o $fuzz "$VBUS_TOP/tests/lib/rawfuzz.c" || bail "rawfuzz does not compile"
 device_make mtu=65535 && bus_make && attach && plug && host_up && guest_up || bail "no card"
 wait_for 10 carrier_host 1 || bail "no link"
 
@@ -39,7 +38,7 @@ counted()
 	n=$("$@") && echo "$* is $n" && [ "$n" -gt 0 ]
 }
 
-host_mac=$(cat /sys/class/net/web0/address)
+host_mac=$(< /sys/class/net/web0/address)
 guest_mac=$(in_guest cat /sys/class/net/eth0/address)
 check "both ends answer" sound
 

@@ -16,7 +16,7 @@ stat_of()
 
 is_current()
 {
-	[ "$(cat $current)" = vbus0-3 ]
+	[ "$(< $current)" = vbus0-3 ]
 }
 
 is_gone()

@@ -53,12 +53,12 @@ soon()
 	"$@" > /tmp/soon.out 2>&1 &
 	pid=$!
 	if ! wait_for 20 exited $pid; then
-		tap_result 1 "$name" "$* has not returned: $(cat /proc/$pid/stack)"
+		tap_result 1 "$name" "$* has not returned: $(< /proc/$pid/stack)"
 		return 1
 	fi
 	wait $pid
 	status=$?
-	tap_result $status "$name" "$* : status $status: $(cat /tmp/soon.out)"
+	tap_result $status "$name" "$* : status $status: $(< /tmp/soon.out)"
 }
 
 # The same for what is refused. NAME ERRNO COMMAND...
@@ -80,7 +80,7 @@ refused()
 reads()
 {
 	local got
-	got=$(cat "$1") && [ "$got" = "$2" ] || { echo "$1 reads \"$got\""; return 1; }
+	got=$(< "$1") && [ "$got" = "$2" ] || { echo "$1 reads \"$got\""; return 1; }
 }
 
 # It does not return, and a kill ends it.
@@ -94,7 +94,7 @@ waits()
 	wait_for 20 sleeps $pid
 	pause 1
 	if exited $pid; then
-		tap_result 1 "$name: waits" "it has returned: $(cat /tmp/waits.out)"
+		tap_result 1 "$name: waits" "it has returned: $(< /tmp/waits.out)"
 		return
 	fi
 	tap_result 0 "$name: waits"

@@ -18,7 +18,7 @@ check "the guest's end" card_guest g1 3 || bail "no card"
 name=$(guest_if g1 3)
 host_mac=$(cat /sys/class/net/web0/address)
 guest_mac=$(guest g1 "cat /sys/class/net/$name/address")
-cc -O2 -Wall -o /tmp/rawfuzz "$VBUS_TOP/tests/lib/rawfuzz.c" || bail "rawfuzz does not compile"
+fuzz=$VBUS_BUILD/loop/rawfuzz
 
 sound()
 {
@@ -36,7 +36,7 @@ from_guest()
 
 from_host()
 {
-	/tmp/rawfuzz web0 "$guest_mac" $rounds "$1" && sound
+	"$fuzz" web0 "$guest_mac" $rounds "$1" && sound
 }
 
 check "both ends answer" sound
