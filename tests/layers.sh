@@ -13,57 +13,57 @@
 set -uo pipefail
 cd "$(dirname "$0")/.." || exit 1
 
-# The room of a header as it is written in an include line, from the file $1.
+# The room of a header as it is written in an include line, from the file $1: into room.
 header_room()
 {
 	local from=$1 name=$2
 	case $name in
-	'<linux/vbus'*'>'|'<uapi/linux/vbus'*'>') echo U ;;
-	'<vbus/ring'*'>') echo N ;;
-	'<vbus/proxy'*'>') echo P ;;
-	'<vbus/'*'>') echo H ;;
-	'"'*'..'*'vbus/core/'*) echo C ;;
-	'"'*'..'*'vbus/dev/'*) echo D ;;
-	'"'*'..'*'vbus-proxy/'*) echo X ;;
-	'"'*'..'*'drivers/'*) echo G ;;
-	'"'*'..'*) echo other ;;
-	'"libvbus.h"'|'"libvbus/libvbus.h"') echo L ;;
-	'"libvbus/'*) echo B ;;
-	'"dsdt.hex"'|'"pci.hex"') echo own ;;	# made by the build
+	'<linux/vbus'*'>'|'<uapi/linux/vbus'*'>') room=U ;;
+	'<vbus/ring'*'>') room=N ;;
+	'<vbus/proxy'*'>') room=P ;;
+	'<vbus/'*'>') room=H ;;
+	'"'*'..'*'vbus/core/'*) room=C ;;
+	'"'*'..'*'vbus/dev/'*) room=D ;;
+	'"'*'..'*'vbus-proxy/'*) room=X ;;
+	'"'*'..'*'drivers/'*) room=G ;;
+	'"'*'..'*) room=other ;;
+	'"libvbus.h"'|'"libvbus/libvbus.h"') room=L ;;
+	'"libvbus/'*) room=B ;;
+	'"dsdt.hex"'|'"pci.hex"') room=own ;;	# made by the build
 	'"'*)
 		# A quoted name is a file of the same folder, or of one of the
 		# folders above it in the same room.
 		local dir=${from%/*} file=${name//\"/}
 		if [ -e "$dir/$file" ] || [ -e "${dir%/*}/$file" ]; then
-			echo own
+			room=own
 		elif [ -e "userspace/vmm/$file" ]; then
-			echo V
+			room=V
 		else
-			echo other
+			room=other
 		fi ;;
-	*) echo system ;;
+	*) room=system ;;
 	esac
 }
 
-# Which rooms the file $1 may include.
+# Which rooms the file $1 may include: into rooms.
 allowed()
 {
 	case $1 in
-	include/uapi/*)            echo "U" ;;
-	include/vbus/ring*)        echo "U N own" ;;
-	include/vbus/proxy*)       echo "U N P" ;;
-	include/vbus/*)            echo "U N H" ;;
-	vbus/core/*)               echo "U N H own" ;;
-	vbus/dev/*)                echo "U N H own" ;;
-	vbus-proxy/loop*)          echo "U N H P own" ;;
-	vbus-proxy/*)              echo "U N P own" ;;
-	drivers/*)                 echo "U N P own" ;;
-	userspace/*)               echo "U L own" ;;
-	kunit/*)                   echo "U N H P C D X G own" ;;
-	tests/libvbus/*)           echo "U N L B own" ;;
-	tests/vmm-unit/*)          echo "U L V own" ;;
-	tests/*|bench/*)           echo "U N L own" ;;
-	*)                         echo "" ;;
+	include/uapi/*) rooms="U" ;;
+	include/vbus/ring*) rooms="U N own" ;;
+	include/vbus/proxy*) rooms="U N P" ;;
+	include/vbus/*) rooms="U N H" ;;
+	vbus/core/*) rooms="U N H own" ;;
+	vbus/dev/*) rooms="U N H own" ;;
+	vbus-proxy/loop*) rooms="U N H P own" ;;
+	vbus-proxy/*) rooms="U N P own" ;;
+	drivers/*) rooms="U N P own" ;;
+	userspace/*) rooms="U L own" ;;
+	kunit/*) rooms="U N H P C D X G own" ;;
+	tests/libvbus/*) rooms="U N L B own" ;;
+	tests/vmm-unit/*) rooms="U L V own" ;;
+	tests/*|bench/*) rooms="U N L own" ;;
+	*) rooms="" ;;
 	esac
 }
 
@@ -82,10 +82,12 @@ sources()
 }
 
 while IFS=: read -r file line text; do
-	name=$(sed -E 's/^[ \t]*#[ \t]*include[ \t]*([<"][^>"]*[>"]).*/\1/' <<< "$text")
-	room=$(header_room "$file" "$name")
+	[[ $text =~ [\<\"][^\>\"]*[\>\"] ]] || continue
+	name=${BASH_REMATCH[0]}
+	header_room "$file" "$name"
 	[ "$room" = system ] && continue
-	case " $(allowed "$file") " in
+	allowed "$file"
+	case " $rooms " in
 	*" $room "*) ;;
 	*) complain "$file:$line: may not include $name" ;;
 	esac
