@@ -177,7 +177,7 @@ static void card_go(struct blk_card *card)
 			card_serve(card, q);
 }
 
-/* The doorbell; the driver rings it without its lock. */
+/* The doorbell; the driver kicks without its lock. */
 static void card_kick(struct fake_dev *fake, u32 q)
 {
 	struct blk_card *card = fake->test->priv;

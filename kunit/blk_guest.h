@@ -379,7 +379,7 @@ static __maybe_unused int blk_range(struct blk_guest *bg, u16 op, u16 flags,
 }
 
 /*
- * Serve a queue in this thread, as the vCPU that rang would (@nowait) or the core's
+ * Serve a queue in this thread, inline (@nowait) or the core's
  * work item.  What is to be served must not have been kicked for, as only one may.
  */
 static __maybe_unused bool blk_serve(struct blk_guest *bg, u32 q, bool nowait)

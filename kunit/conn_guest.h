@@ -91,7 +91,7 @@ int conn_guest_enable(struct conn_guest *g, u32 queue, u32 size);
 /* All of it up to RUNNING, with the first @nr queues. */
 int conn_guest_start(struct conn_guest *g, u64 features, u32 nr, u32 size);
 void conn_guest_reset(struct conn_guest *g);
-/* Publish what was added to queue @q, and ring its doorbell. */
+/* Publish what was added to queue @q, and kick. */
 void conn_guest_kick(struct conn_guest *g, u32 q);
 
 static inline u64 conn_guest_addr(struct conn_guest *g, u32 off)

@@ -23,7 +23,7 @@ static int kicker(void *arg)
 }
 
 /*
- * Somebody rings while the device starts and stops, and the work is in each of
+ * Kicks come while the device starts and stops, and the work is in each of
  * its states then: it runs, is queued, waits for tokens, queues itself.
  */
 static void kicks_and_stops(struct kunit *test, const char *rate)

@@ -3,7 +3,7 @@
  * The device side of fake_window.h, and the driver of its devices.
  *
  * Guest addresses are physical addresses, as the suites run where DMA is direct.
- * Calls are answered inside of ring().  One case at a time uses the window, so there
+ * Calls are answered inside of kick().  One case at a time uses the window, so there
  * is nothing to lock; the guest side's work is waited for.
  */
 #include <linux/bottom_half.h>
@@ -302,7 +302,7 @@ static void fw_write64(void *priv, u32 off, u64 val)
 		win->queues[(off - VBUS_NREG_QUEUE(0)) / 8] = val;
 }
 
-static void fw_ring(void *priv, u32 page)
+static void fw_kick(void *priv, u32 page)
 {
 	fw_serve(priv, page);
 }
@@ -311,7 +311,7 @@ const struct vnat_window_ops fw_ops = {
 	.read32 = fw_read32,
 	.write32 = fw_write32,
 	.write64 = fw_write64,
-	.ring = fw_ring,
+	.kick = fw_kick,
 };
 EXPORT_SYMBOL_GPL(fw_ops);
 

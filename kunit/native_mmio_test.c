@@ -46,7 +46,7 @@ static void mm_write(void *priv, unsigned int off, int size, unsigned long val)
 {
 	WARN_ON_ONCE(size != 4);
 	if (off >= VBUS_NREG_DOORBELL(0))
-		fw_ops.ring(mm_win, (off - VBUS_NREG_DOORBELL(0)) / 4);
+		fw_ops.kick(mm_win, (off - VBUS_NREG_DOORBELL(0)) / 4);
 	else if (off >= VBUS_NREG_QUEUE(0))
 		mm_write_half(off, val);
 	else

@@ -309,7 +309,7 @@ static void test_registers(struct kunit *test)
 	fw_stop(win, false);
 }
 
-/* A doorbell that found nobody is rung again. */
+/* A kick that got no answer is repeated. */
 static void test_missed_kick(struct kunit *test)
 {
 	unsigned int deadline = vnat_fast_deadline_us;

@@ -66,10 +66,10 @@ void vproxy_signal(struct vproxy_device *vdev, unsigned int vector)
 EXPORT_SYMBOL_GPL(vproxy_signal);
 
 /**
- * vproxy_queue_kick() - publish staged chains; ring the doorbell if wanted
+ * vproxy_queue_kick() - publish staged chains; kick if wanted
  * @q: the queue
  *
- * Return: true if the doorbell was rung.
+ * Return: true if the host was kicked.
  */
 bool vproxy_queue_kick(struct vproxy_queue *q)
 {
@@ -81,7 +81,7 @@ bool vproxy_queue_kick(struct vproxy_queue *q)
 EXPORT_SYMBOL_GPL(vproxy_queue_kick);
 
 /**
- * vproxy_queue_doorbell() - ring the doorbell, whether there is a reason or not
+ * vproxy_queue_doorbell() - kick, whether there is a reason or not
  * @q: the queue
  */
 void vproxy_queue_doorbell(struct vproxy_queue *q)

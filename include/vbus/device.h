@@ -93,7 +93,7 @@ struct vbus_device_info {
  * @disconnect: optional
  * @start: features are frozen, enabled queues attached; begin work
  * @stop: end work; when it returns no queue of @conn is touched any more
- * @kick: the guest rang queue @q: it has (perhaps) new chains
+ * @kick: the guest kicked queue @q: it has (perhaps) new chains
  * @serve: the same, in process context; a model has either this or @kick.  With
  *	@nowait it runs in a thread of the VMM that is about to go back to its guest:
  *	it must not wait for anything but memory.  Returns true if it has left
@@ -378,7 +378,7 @@ bool vbus_queue_flush(struct vbus_queue *q);
 void vbus_queue_signal(struct vbus_queue *q);
 
 /**
- * vbus_queue_serve() - have the queue served, as if the guest had rung
+ * vbus_queue_serve() - have the queue served, as if the guest had kicked
  * @q: the queue, of a model with serve
  *
  * Context: any.  May come late: does nothing when the queue does not run.

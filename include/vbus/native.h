@@ -62,13 +62,13 @@ int vbus_native_write(struct vbus_native *nv, u32 off, const void *buf,
 		      size_t len);
 
 /**
- * vbus_native_ring() - ring the doorbell of a call page
+ * vbus_native_kick() - kick a call page
  * @nv: the front
  * @page: number; one that makes no sense is ignored
  *
  * Context: any.  When it returns, a fast call there has been answered.
  */
-void vbus_native_ring(struct vbus_native *nv, u32 page);
+void vbus_native_kick(struct vbus_native *nv, u32 page);
 
 /**
  * vbus_native_reset() - as the guest writing STATUS 0

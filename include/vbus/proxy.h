@@ -47,7 +47,7 @@ enum vproxy_measure {
  *	alignment follow vbus_abi.h; in config space and the alias any length
  *	at any offset.  -ENODEV: the device is gone for good.
  * @write: write registers
- * @kick: ring the doorbell of queue @q.  Any context; must not sleep.
+ * @kick: kick queue @q.  Any context; must not sleep.
  * @setup_vectors: make up to @want vectors ready; returns how many there are
  *	(1..@want), or errno.  With fewer than wanted, queues share.
  *	vproxy_vector_name() tells what a vector will be for.
@@ -293,9 +293,9 @@ struct vproxy_queue {
 struct vproxy_queue *vproxy_queue(struct vproxy_device *vdev, u32 index);
 
 /**
- * vproxy_queue_kick() - publish staged chains; ring the doorbell if wanted
+ * vproxy_queue_kick() - publish staged chains; kick if wanted
  *
- * Context: any. Return: true if the doorbell was rung.
+ * Context: any. Return: true if the host was kicked.
  */
 bool vproxy_queue_kick(struct vproxy_queue *q);
 
@@ -309,7 +309,7 @@ void vproxy_queue_set_affinity(struct vproxy_queue *q,
 			       const struct cpumask *mask);
 
 /**
- * vproxy_queue_doorbell() - ring the doorbell, whether there is a reason or not
+ * vproxy_queue_doorbell() - kick, whether there is a reason or not
  * @q: the queue
  *
  * For measurements; others use vproxy_queue_kick().  Context: any.

@@ -19,14 +19,14 @@ struct vnat_bus;
  * @read32: a register; all ones if the window is gone
  * @write32: a register; may sleep, as may @read32 and @write64
  * @write64: a register of 64 bits
- * @ring: doorbell of call page @page: when it returns the fast call there has been
+ * @kick: doorbell of call page @page: when it returns the fast call there has been
  *	answered, unless something is wrong.  Any context, interrupts off.
  */
 struct vnat_window_ops {
 	u32 (*read32)(void *priv, u32 off);
 	void (*write32)(void *priv, u32 off, u32 val);
 	void (*write64)(void *priv, u32 off, u64 val);
-	void (*ring)(void *priv, u32 page);
+	void (*kick)(void *priv, u32 page);
 };
 
 /**

@@ -362,7 +362,7 @@ static __always_inline bool ioq_north_publish(struct ioq_north *q)
  *
  * Covers everything published since the last time it was asked.
  *
- * Return: true if the doorbell must be rung.
+ * Return: true if the host must be kicked.
  */
 static __always_inline bool ioq_north_kick_needed(struct ioq_north *q)
 {

@@ -90,7 +90,7 @@ static void test_doorbells(void **state)
 	cfg_put(v, PCI_BASE_ADDRESS_1, 0x30, 4);
 	for (q = 0; q < CLASS_QUEUES; q++)
 		assert_int_equal(s->bells[q].fd, fds[q]);
-	/* A write that comes here all the same rings. */
+	/* A write that comes here all the same kicks. */
 	bar_put(v, VBUS_REG_DOORBELL(2), 99, 4);
 	assert_int_equal(dev->kicks[2], 1);
 }

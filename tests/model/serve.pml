@@ -2,7 +2,7 @@
 /*
  * Who serves a queue: vbus/core/serve.c, and how that is stopped: conn.c.
  *
- * Two vCPUs put an item into the queue and ring, RINGS times each; a ring may give the vCPU a
+ * Two vCPUs put an item into the queue and kick, KICKS times each; a kick may give the vCPU a
  * task work, which runs when it returns to its guest.  A work item serves what is left.
  * An item that nobody is going to take is an invalid end state, and so is a stop that nobody
  * wakes.  With STOP the queue is stopped meanwhile, when nobody may be in the model, and
@@ -11,12 +11,12 @@
  * clear_bit(), set_bit() and clear_bit_unlock() order nothing after them: they are stores.
  * test_and_set_bit() and the work's own PENDING are full barriers.
  *
- * run: holds RINGS=2
- * run: fails RINGS=2 NO_BARRIER_SERVE	in vbus_serve(), after RUNNING is cleared
- * run: holds RINGS=1 STOP
- * run: fails RINGS=1 STOP NO_BARRIER_SERVE
- * run: fails RINGS=1 STOP NO_GRACE	no synchronize_rcu() in vbus_conn_stop()
- * run: fails RINGS=1 STOP NO_C_NORTH	barrier C of the ring, in the guest
+ * run: holds KICKS=2
+ * run: fails KICKS=2 NO_BARRIER_SERVE	in vbus_serve(), after RUNNING is cleared
+ * run: holds KICKS=1 STOP
+ * run: fails KICKS=1 STOP NO_BARRIER_SERVE
+ * run: fails KICKS=1 STOP NO_GRACE	no synchronize_rcu() in vbus_conn_stop()
+ * run: fails KICKS=1 STOP NO_C_NORTH	barrier C of the ring, in the guest
  */
 #define W	6
 #define T	4
@@ -91,7 +91,7 @@ inline serve(t, nowait)
 	fi
 }
 
-inline ring(t)
+inline kick(t)
 {
 	in_rcu[t] = true;
 	if
@@ -126,13 +126,13 @@ proctype vcpu(byte t)
 	bool old, more, tasked;
 
 	do
-	:: i < RINGS ->
+	:: i < KICKS ->
 		i = i + 1;
 		store(t, ITEMS0 + t, i);
 #ifndef NO_C_NORTH
 		mb(t);
 #endif
-		ring(t);
+		kick(t);
 		if
 		:: tasked ->
 			tasked = false;
@@ -197,13 +197,13 @@ active proctype stopper()
 	stopped = false;
 	store_release(STOPPER, RUNS, 1);
 	mb(STOPPER);
-	ring(STOPPER)
+	kick(STOPPER)
 }
 #endif
 
 active proctype all_taken()
 {
-	vcpus == 2 && taken0 == RINGS && taken1 == RINGS
+	vcpus == 2 && taken0 == KICKS && taken1 == KICKS
 }
 
 init

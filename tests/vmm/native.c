@@ -253,11 +253,11 @@ static void test_calls(void)
 	page->fast.flags = 0;
 	page->fast.result = 99;
 	check(!native_write32(&n, VBUS_NREG_DOORBELL(1), 0) &&
-	      page->fast.result == 99, "a ring for nothing answers nothing");
+	      page->fast.result == 99, "a kick for nothing answers nothing");
 	page->fast.seq = ++n.seq;
 	check(!native_write32(&n, VBUS_NREG_DOORBELL(1), 0) &&
 	      page->fast.done == n.seq && !page->fast.result,
-	      "a write to the window rings as well");
+	      "a write to the window kicks as well");
 
 	check(native_slow(&n, VBUS_FN_SLOW_NOP, 0, 0, 0, NULL, 0) == 0,
 	      "a slow call is answered with an event");
@@ -366,7 +366,7 @@ static bool run_device(struct ioq_north *north, void *state)
 				 VBUS_STATUS_FEATURES_OK | VBUS_STATUS_RUNNING);
 }
 
-/* One chain, rung for by a fast call: does its completion raise @event? */
+/* One chain, kicked by a fast call: does its completion raise @event? */
 static bool transfer(struct ioq_north *north, u32 queue, u32 event)
 {
 	struct ioq_seg seg = { .addr = GUEST_ADDR + GUEST_DATA, .len = 64 };

@@ -301,7 +301,7 @@ static void test_signals(struct guest *g, struct guest_queue *q)
 	bell.fd = q->bell;
 	check(write(q->bell, &(u64){ 1 }, 8) == 8 &&
 	      !ioctl(g->dev, VBUS_DEV_SET_DOORBELL, &bell),
-	      "bind a doorbell that was rung before");
+	      "bind a doorbell that was kicked before");
 	check(!guest_transfer(q, 100), "both work as before");
 }
 
@@ -436,7 +436,7 @@ static void test_hostile(struct guest *g, struct guest_queue *q)
 	ioq_north_publish(&q->north);
 	/* Unknown descriptor flags. */
 	desc[pos].ctl |= cpu_to_le64(0x8000ULL << 48);
-	check(write(q->bell, &(u64){ 1 }, 8) == 8, "ring for a bad chain");
+	check(write(q->bell, &(u64){ 1 }, 8) == 8, "kick for a bad chain");
 	check(poll(&p, 1, 10000) == 1, "the config interrupt comes");
 	check(guest_read32(g, VBUS_REG_STATUS) & VBUS_STATUS_NEEDS_RESET,
 	      "NEEDS_RESET");

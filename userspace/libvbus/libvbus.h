@@ -409,7 +409,7 @@ int libvbus_native_read(struct libvbus *bus, uint64_t off, void *buf,
 /**
  * libvbus_native_write() - the guest writes in the window
  *
- * A write to a doorbell rings it, so doorbells work without native_doorbell_add().
+ * A write to a doorbell kicks, so doorbells work without native_doorbell_add().
  * Since 0.2.
  *
  * Return: as libvbus_native_read().

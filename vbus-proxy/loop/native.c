@@ -87,18 +87,18 @@ static void loopn_write64(void *priv, u32 off, u64 val)
 	vbus_native_write(lb->nv, off, &raw, sizeof(raw));
 }
 
-static void loopn_ring(void *priv, u32 page)
+static void loopn_kick(void *priv, u32 page)
 {
 	struct loopn_bus *lb = priv;
 
-	vbus_native_ring(lb->nv, page);
+	vbus_native_kick(lb->nv, page);
 }
 
 static const struct vnat_window_ops loopn_window_ops = {
 	.read32 = loopn_read32,
 	.write32 = loopn_write32,
 	.write64 = loopn_write64,
-	.ring = loopn_ring,
+	.kick = loopn_kick,
 };
 
 static void loopn_queue_interrupt(void *arg)

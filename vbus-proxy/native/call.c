@@ -76,7 +76,7 @@ static bool vnat_answered(const struct vbus_call *call, u32 seq)
 	return le32_to_cpu(virt_load_acquire(&call->done)) == seq;
 }
 
-/* Fill in a request but for its number, and ring. */
+/* Fill in a request but for its number, and kick. */
 static void vnat_ask(struct vnat_bus *bus, struct vnat_page *page,
 		     struct vbus_call *call, const struct vnat_request *req,
 		     u32 seq)
@@ -89,14 +89,14 @@ static void vnat_ask(struct vnat_bus *bus, struct vnat_page *page,
 	call->arg[1] = cpu_to_le64(req->arg[1]);
 	/*
 	 * Pairs with the device side's acquire of seq, which it may read without
-	 * having been rung for: the request is complete.
+	 * having been kicked for: the request is complete.
 	 */
 	virt_store_release(&call->seq, cpu_to_le32(seq));
-	bus->ops->ring(bus->priv, page - bus->pages);
+	bus->ops->kick(bus->priv, page - bus->pages);
 }
 
 /*
- * When ring() returns the answer is there, unless something is wrong.  Time is
+ * When kick() returns the answer is there, unless something is wrong.  Time is
  * counted in pauses, because with interrupts off not every clock goes on.
  */
 static bool vnat_fast_wait(const struct vbus_call *call, u32 seq)

@@ -16,7 +16,7 @@
 #include <linux/slab.h>
 #include "vnat.h"
 
-/* Pause before a doorbell is rung again. */
+/* Pause before a lost kick is repeated. */
 #define VNAT_RETRY_MS	500
 
 static struct vnat_dev *to_vnat_dev(const struct vproxy_device *vdev)
@@ -87,7 +87,7 @@ static int vnat_write(struct vproxy_device *vdev, u32 off, const void *buf,
 }
 
 /*
- * A doorbell that gets no answer in time is rung again later: what the driver has
+ * A kick that gets no answer in time is repeated later: what the driver has
  * put into the queue would otherwise wait for ever.
  */
 static void vnat_dev_kick(struct vnat_dev *ndev, u32 q)

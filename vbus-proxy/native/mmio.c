@@ -68,7 +68,7 @@ static void vnat_mmio_write64(void *priv, u32 off, u64 val)
 }
 
 /* The hypervisor has made the call when the CPU goes on after the write. */
-static void vnat_mmio_ring(void *priv, u32 page)
+static void vnat_mmio_kick(void *priv, u32 page)
 {
 	vnat_mmio_write32(priv, VBUS_NREG_DOORBELL(page), 0);
 }
@@ -77,7 +77,7 @@ static const struct vnat_window_ops vnat_mmio_ops = {
 	.read32 = vnat_mmio_read32,
 	.write32 = vnat_mmio_write32,
 	.write64 = vnat_mmio_write64,
-	.ring = vnat_mmio_ring,
+	.kick = vnat_mmio_kick,
 };
 
 static irqreturn_t vnat_irq_handler(int irq, void *arg)

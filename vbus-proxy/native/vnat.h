@@ -9,9 +9,9 @@
  *
  * vbus-proxy calls the transport with a device's core->lock held, and calls of the
  * transport take a page's mutex (slow half) or lock (fast half).  Nothing is taken
- * inside of these but what the window's ring() needs, so they come last.  The fast
+ * inside of these but what the window's kick() needs, so they come last.  The fast
  * half has a spinlock, as kicks come from any context; it is not a raw one: what
- * is behind ring() may be the host core, which has spinlocks of its own.
+ * is behind kick() may be the host core, which has spinlocks of its own.
  *
  * A device's vectors, ndev->prio and ndev->vectors are written under its
  * core->lock.  Interrupts find vectors in queue->vectors under RCU: a vector is
@@ -64,8 +64,8 @@ struct vnat_vector {
  * @prio: event queue for each of its vectors, there or not
  * @nr_vectors: entries of @vectors
  * @vectors: between setup_vectors and free_vectors
- * @missed: doorbells that could not be rung
- * @retry: rings them later
+ * @missed: kicks that got no answer
+ * @retry: repeats them later
  */
 struct vnat_dev {
 	struct vnat_bus *bus;

@@ -5,7 +5,7 @@
  * A ring comes from an eventfd's wake-up, with interrupts off.  A fast call is
  * answered there and then; a slow one only wakes the page's work, which copies the
  * request once, carries it out and answers with an event.  A request that has been
- * answered is known by its number, so any number of rings is harmless.
+ * answered is known by its number, so any number of kicks is harmless.
  */
 #include <linux/module.h>
 #include <linux/sched/mm.h>
@@ -119,7 +119,7 @@ void vbus_callp_init(struct vbus_native *nv, u32 index)
 	INIT_WORK(&cp->work, vbus_call_work);
 }
 
-/* Map the guest's page, which nobody rings for yet. */
+/* Map the guest's page, which nobody kicks yet. */
 int vbus_callp_start(struct vbus_callp *cp)
 {
 	struct vbus_native *nv = cp->native;

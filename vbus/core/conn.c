@@ -404,7 +404,7 @@ int vbus_conn_start(struct vbus_conn *conn)
 		/* Pairs with the acquire in vbus_queue_kick(). */
 		smp_store_release(&cq->running, true);
 		/*
-		 * What was posted before had no one to ring for.  Pairs with barrier C
+		 * Chains posted before RUNNING raised no kick.  Pairs with barrier C
 		 * of the guest: a kick that found the queue not running came after a
 		 * chain that the model finds now.
 		 */

@@ -204,7 +204,7 @@ struct vbus_doorbell;
  * @map: the ring, while attached
  * @doorbell: eventfd that kicks; under conn->lock
  * @serve: state of serving, see serve.c, as the next two
- * @serve_task: serves in the thread that rang
+ * @serve_task: serves in the thread that kicked
  * @serve_work: serves
  */
 struct vbus_conn_queue {
@@ -409,7 +409,7 @@ void vbus_queue_kick(struct vbus_conn_queue *cq);
 
 /* serve.c */
 void vbus_serve_init(struct vbus_conn_queue *cq);
-void vbus_serve_ring(struct vbus_conn_queue *cq);
+void vbus_serve_kick(struct vbus_conn_queue *cq);
 void vbus_serve_stop(struct vbus_conn_queue *cq);
 struct workqueue_struct *vbus_serve_wq_create(const struct vbus_device *dev);
 
@@ -427,7 +427,7 @@ void vbus_conn_signal(struct vbus_conn *conn, u32 vector);
 
 /* doorbell.c */
 struct vbus_doorbell *vbus_doorbell_create(struct mem_cgroup *memcg, int fd,
-					   void (*ring)(void *arg), void *arg);
+					   void (*kick)(void *arg), void *arg);
 void vbus_doorbell_destroy(struct vbus_doorbell *bell);
 void vbus_doorbell_unbind(struct vbus_conn_queue *cq);
 

@@ -19,15 +19,15 @@
 #include "core.h"
 
 /**
- * struct vbus_doorbell - an eventfd bound to something that is rung
- * @ring: called for each ring
+ * struct vbus_doorbell - an eventfd bound to something that is kicked
+ * @kick: called for each kick
  * @arg: its argument
  * @ctx: the eventfd
  * @wait: entry on its wait queue
  * @table: used once, to get there
  */
 struct vbus_doorbell {
-	void (*ring)(void *arg);
+	void (*kick)(void *arg);
 	void *arg;
 	struct eventfd_ctx *ctx;
 	wait_queue_entry_t wait;
@@ -45,7 +45,7 @@ static int vbus_doorbell_wake(wait_queue_entry_t *wait, unsigned int mode,
 		return 0;
 	/* Consume, so that the writer never finds the counter full. */
 	eventfd_ctx_do_read(bell->ctx, &count);
-	bell->ring(bell->arg);
+	bell->kick(bell->arg);
 	return 0;
 }
 
@@ -59,11 +59,11 @@ static void vbus_doorbell_queue(struct file *file, wait_queue_head_t *wqh,
 }
 
 /*
- * @ring is called from hard interrupt context or with interrupts off, until
+ * @kick is called from hard interrupt context or with interrupts off, until
  * vbus_doorbell_destroy() has returned.  @memcg pays for the doorbell.
  */
 struct vbus_doorbell *vbus_doorbell_create(struct mem_cgroup *memcg, int fd,
-					   void (*ring)(void *arg), void *arg)
+					   void (*kick)(void *arg), void *arg)
 {
 	struct vbus_doorbell *bell;
 	struct mem_cgroup *old;
@@ -81,7 +81,7 @@ struct vbus_doorbell *vbus_doorbell_create(struct mem_cgroup *memcg, int fd,
 		ret = -ENOMEM;
 		goto err_file;
 	}
-	bell->ring = ring;
+	bell->kick = kick;
 	bell->arg = arg;
 	bell->ctx = eventfd_ctx_fileget(file);
 	if (IS_ERR(bell->ctx)) {
@@ -91,9 +91,9 @@ struct vbus_doorbell *vbus_doorbell_create(struct mem_cgroup *memcg, int fd,
 	init_waitqueue_func_entry(&bell->wait, vbus_doorbell_wake);
 	init_poll_funcptr(&bell->table, vbus_doorbell_queue);
 
-	/* A ring from before we listened is not lost. */
+	/* A kick from before we listened is not lost. */
 	if (vfs_poll(file, &bell->table) & EPOLLIN)
-		ring(arg);
+		kick(arg);
 	fput(file);
 	return bell;
 

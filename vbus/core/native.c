@@ -417,8 +417,8 @@ int vbus_native_read(struct vbus_native *nv, u32 off, void *buf, size_t len)
 }
 EXPORT_SYMBOL_GPL(vbus_native_read);
 
-/* A VMM without an eventfd for it: the slow way to ring. */
-static bool vbus_native_rang(struct vbus_native *nv, u32 off, size_t len)
+/* A VMM without an eventfd for it: the slow way to kick. */
+static bool vbus_native_write_kick(struct vbus_native *nv, u32 off, size_t len)
 {
 	if (len != 4 || !IS_ALIGNED(off, 4))
 		return false;
@@ -426,7 +426,7 @@ static bool vbus_native_rang(struct vbus_native *nv, u32 off, size_t len)
 		return true;
 	if (off < VBUS_NREG_DOORBELL(0) || off >= VBUS_NREG_DOORBELL(nv->nr_pages))
 		return false;
-	vbus_native_ring(nv, (off - VBUS_NREG_DOORBELL(0)) / 4);
+	vbus_native_kick(nv, (off - VBUS_NREG_DOORBELL(0)) / 4);
 	return true;
 }
 
@@ -438,7 +438,7 @@ int vbus_native_write(struct vbus_native *nv, u32 off, const void *buf,
 	int ret;
 
 	/* A call may take its time, and takes no lock. */
-	if (vbus_native_rang(nv, off, len))
+	if (vbus_native_write_kick(nv, off, len))
 		return READ_ONCE(nv->session) ? 0 : -ENODEV;
 
 	mutex_lock(&nv->lock);
@@ -460,7 +460,7 @@ unlock:
 }
 EXPORT_SYMBOL_GPL(vbus_native_write);
 
-void vbus_native_ring(struct vbus_native *nv, u32 page)
+void vbus_native_kick(struct vbus_native *nv, u32 page)
 {
 	if (page >= nv->nr_pages)
 		return;
@@ -471,7 +471,7 @@ void vbus_native_ring(struct vbus_native *nv, u32 page)
 		vbus_callp_ring(&nv->pages[page]);
 	rcu_read_unlock();
 }
-EXPORT_SYMBOL_GPL(vbus_native_ring);
+EXPORT_SYMBOL_GPL(vbus_native_kick);
 
 /* To @ctx or @fn, or to nothing; @ctx is taken over on success. */
 static int vbus_native_bind(struct vbus_native *nv, u32 queue,

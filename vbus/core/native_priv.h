@@ -45,12 +45,12 @@ struct vbus_evq {
  * @reg: VBUS_NREG_PAGE()
  * @map: the guest's page, while it runs
  * @mem: the same, for those who ring; RCU
- * @lock: one ring at a time
+ * @lock: one kick at a time
  * @fast_seq: the last fast request answered; under @lock
  * @slow_seq: the last slow request answered; written by @work
  * @work: serves the slow half
  * @data: bytes of the slow request, and of its answer; @work's own
- * @bell: what rings; under native->lock
+ * @bell: its doorbell; under native->lock
  */
 struct vbus_callp {
 	struct vbus_native *native;
@@ -58,7 +58,7 @@ struct vbus_callp {
 	u64 reg;
 	struct vbus_mem_map map;
 	struct vbus_call_page __rcu *mem;
-	spinlock_t lock;	/* one ring at a time */
+	spinlock_t lock;	/* one kick at a time */
 	u32 fast_seq;
 	u32 slow_seq;
 	struct work_struct work;

@@ -109,7 +109,7 @@ void vbus_queue_kick(struct vbus_conn_queue *cq)
 	if (smp_load_acquire(&cq->running)) {
 		model = cq->q.conn->dev->model;
 		if (model->serve)
-			vbus_serve_ring(cq);
+			vbus_serve_kick(cq);
 		else
 			model->kick(&cq->q);
 	}

@@ -308,7 +308,7 @@ int vbus_conn_write(struct vbus_conn *conn, u32 off, const void *buf,
 	if (len == 4 && IS_ALIGNED(off, 4) &&
 	    vbus_in(off, 4, VBUS_REG_DOORBELL_BASE,
 		    VBUS_MAX_QUEUES * VBUS_REG_DOORBELL_STRIDE)) {
-		/* The slow way to ring, where a VMM has no eventfd for it. */
+		/* The slow way to kick, where a VMM has no eventfd for it. */
 		vbus_conn_kick(conn, (off - VBUS_REG_DOORBELL_BASE) /
 			       VBUS_REG_DOORBELL_STRIDE);
 		return READ_ONCE(conn->connected) ? 0 : -ENODEV;

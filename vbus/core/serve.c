@@ -50,7 +50,7 @@ static bool vbus_serve_model(struct vbus_conn_queue *cq, bool nowait)
 
 /*
  * Serve once.  What is wanted after that is for the work, whose thread may be taken for
- * others in between: a guest can go on ringing for ever.
+ * others in between: a guest can go on kicking for ever.
  */
 static void vbus_serve(struct vbus_conn_queue *cq, bool nowait)
 {
@@ -64,7 +64,7 @@ static void vbus_serve(struct vbus_conn_queue *cq, bool nowait)
 	    vbus_serve_model(cq, nowait))
 		set_bit(VBUS_SERVE_WANTED, &cq->serve);
 	clear_bit_unlock(VBUS_SERVE_RUNNING, &cq->serve);
-	/* Pairs with those in vbus_serve_ring() and vbus_conn_stop(). */
+	/* Pairs with those in vbus_serve_kick() and vbus_conn_stop(). */
 	smp_mb__after_atomic();
 	/* Stopping waits for who sees it running, and cancels the work after that. */
 	rcu_read_lock();
@@ -99,8 +99,8 @@ static void vbus_serve_task(struct callback_head *head)
 /*
  * Is this a thread of the VMM that has written to an eventfd?  It has no more to do in
  * the kernel than to go back to user space or into its guest.  Any other caller may wait
- * for the very request that it rings for.  Nor is it somebody else who was handed the
- * eventfd: the guest's requests are not his to carry out, nor to pay for.
+ * for the very request that it kicks for.  Nor is it a process that was handed the
+ * eventfd: the guest's requests are not its to carry out, nor to pay for.
  */
 static bool vbus_serve_task_ok(const struct vbus_conn *conn)
 {
@@ -131,7 +131,7 @@ static bool vbus_serve_by_task(struct vbus_conn_queue *cq)
 }
 
 /* Any context; the queue runs, and rcu_read_lock() keeps it so. */
-void vbus_serve_ring(struct vbus_conn_queue *cq)
+void vbus_serve_kick(struct vbus_conn_queue *cq)
 {
 	if (test_and_set_bit(VBUS_SERVE_WANTED, &cq->serve))
 		return;
@@ -151,7 +151,7 @@ void vbus_serve_stop(struct vbus_conn_queue *cq)
 {
 	cancel_work_sync(&cq->serve_work);
 	wait_on_bit(&cq->serve, VBUS_SERVE_RUNNING, TASK_UNINTERRUPTIBLE);
-	/* Of no use to the next one who starts it: he rings himself. */
+	/* Stale: vbus_conn_start() kicks again. */
 	clear_bit(VBUS_SERVE_WANTED, &cq->serve);
 }
 

@@ -264,7 +264,7 @@ struct vbus_state_queue {
  * @fd: eventfd, or -1 to unbind
  *
  * SET_IRQ: what the device signals for an event queue; a signal that came while
- * none was bound is delivered on binding.  SET_DOORBELL: what rings for a call
+ * none was bound is delivered on binding.  SET_DOORBELL: what kicks a call
  * page; a VMM without such an eventfd writes to the window instead, to the same
  * effect.
  *

@@ -148,7 +148,7 @@ struct vbus_call_page {
 
 /* Fast functions.  EOPNOTSUPP: unknown here. */
 #define VBUS_FN_NOP		0x00	/* nothing */
-#define VBUS_FN_KICK		0x01	/* ring the doorbell of queue arg[0]; ENODEV */
+#define VBUS_FN_KICK		0x01	/* kick queue arg[0]; ENODEV */
 
 /*
  * Slow functions.  ENODEV: not open, or gone; EINVAL: bad argument.

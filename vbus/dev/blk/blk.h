@@ -81,7 +81,7 @@ enum vdm_blk_stat {
 	VDM_BLK_BOUNCED,	/* data was copied, for its alignment */
 	VDM_BLK_SIGNALS,
 	VDM_BLK_SERVED,		/* runs over the ring in a work item */
-	VDM_BLK_SERVED_BY_VCPU,	/* the same in the thread that rang */
+	VDM_BLK_SERVED_BY_VCPU,	/* the same, inline */
 	VDM_BLK_NR_STATS,
 };
 
