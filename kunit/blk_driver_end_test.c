@@ -194,7 +194,7 @@ static void test_polled(struct kunit *test)
 	}
 	KUNIT_EXPECT_EQ(test, card_stat(card, VBUS_BLK_POLLS), polls + 3ULL);
 	KUNIT_EXPECT_EQ(test, card_stat(card, VBUS_BLK_SIGNALS), (u64)signals);
-	/* What fails is told, too. */
+	/* What fails is signalled, too. */
 	io = io_new(card, REQ_OP_WRITE | REQ_POLLED, 8, 1, 512, 0);
 	submit_bio(io->bio);
 	KUNIT_ASSERT_TRUE(test, card_take(card, 1, &card->seen));
@@ -283,7 +283,7 @@ static void test_ends(struct kunit *test)
 			submit_bio(io[i]->bio);
 		}
 		KUNIT_ASSERT_TRUE(test, card_take(card, 0, &card->seen));
-		/* Answered, and not told of it. */
+		/* Answered, and not signalled. */
 		ioq_south_complete(&card->fake->south[0], card->seen.id, 0);
 		ioq_south_publish(&card->fake->south[0]);
 		end_device(card, end);
@@ -313,7 +313,7 @@ static void test_ends(struct kunit *test)
 	works(card, "restart");
 }
 
-/* Slow is not gone: a request waits, and an answer nobody was told of is found. */
+/* Slow is not gone: a request waits, and an answer without a signal is found. */
 static void test_timeout(struct kunit *test)
 {
 	struct blk_card *card = card_start(test);

@@ -317,7 +317,7 @@ static void test_probe_odd(struct kunit *test)
 	}
 }
 
-/* Each operation, and what the host is told of it. */
+/* Each operation, and what the host gets. */
 static const struct {
 	const char *name;
 	blk_opf_t opf;

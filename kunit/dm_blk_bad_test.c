@@ -349,7 +349,7 @@ static void blk_overlapping_tables(struct kunit *test)
 	struct blk_io *io, *io2;
 	u64 table;
 
-	/* The second is a FLUSH with data, which is told so. */
+	/* The second is a FLUSH with data, which is refused. */
 	io2 = blk_new(bg, &(struct blk_ask){ .op = FLUSH }, NULL, 0);
 	data[0] = io2->segs[0];
 	data[1] = blk_seg(bg, 0, 512 - 16, false);

@@ -185,7 +185,7 @@ static void blk_expect_page(struct blk_guest *bg, u64 sector, u32 seed)
 	KUNIT_EXPECT_TRUE(bg->g.test, blk_filled(bg, 0, 4096, seed, 0));
 }
 
-/* Nobody is told that all is safe, by no way; the rest goes on. */
+/* Nothing reports that all is safe, in no way; the rest goes on. */
 static void lost_check(struct blk_guest *bg, const char *name)
 {
 	struct kunit *test = bg->g.test;
@@ -206,7 +206,7 @@ static void lost_check(struct blk_guest *bg, const char *name)
 	KUNIT_ASSERT_EQ(test, 0, blk_add(bg, 1, io, false));
 	conn_guest_kick(&bg->g, 1);
 	blk_expect(bg, 1, io, VBUS_BLK_S_IOERR);
-	/* Others are told, too, and then it is old news to the file system. */
+	/* Others get the error, too, and then the file system has reported it. */
 	file = filp_open(FS_FILE, O_RDONLY, 0);
 	KUNIT_ASSERT_FALSE(test, IS_ERR(file));
 	vfs_fsync(file, 0);
@@ -340,7 +340,7 @@ static void blk_lost_cache(struct kunit *test)
 	}
 }
 
-/* A write past the page cache that fails is told to who has sent it: nothing else is lost. */
+/* A write past the page cache that fails is reported to its sender: nothing else is lost. */
 static void blk_lost_nothing(struct kunit *test)
 {
 	struct blk_guest *bg = lost_create(test, EXT4_PLAIN, "1");

@@ -378,7 +378,7 @@ static void blk_statuses(struct kunit *test)
 			blk_range(bg, VBUS_BLK_OP_DISCARD, 0, 0, 8));
 }
 
-/* The disk is pulled out: the guest is told, again and again. */
+/* The disk is pulled out: the guest is notified, again and again. */
 static void blk_gone(struct kunit *test)
 {
 	struct blk_guest *bg = blk_start(test, DISK);

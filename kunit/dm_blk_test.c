@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Host model "blk": what a guest is told of its disk, every operation on every kind
+ * Host model "blk": what a guest learns of its disk, every operation on every kind
  * of backing, data of every shape, and what is promised of a write.
  */
 #include "blk_guest.h"
@@ -412,7 +412,7 @@ static void blk_promise(struct kunit *test)
 		promise_check(test, &promises[i], i);
 }
 
-/* A flush that fails is told, also the one that follows of itself. */
+/* A flush that fails is reported, also the one that follows of itself. */
 static void blk_flush_fails(struct kunit *test)
 {
 	struct blk_guest *bg = blk_start(test, DISK);
@@ -454,7 +454,7 @@ static void blk_stats(struct kunit *test)
 	bg->disk->status = BLK_STS_IOERR;
 	blk_do(bg, VBUS_BLK_OP_WRITE, 0, 0, 0, 512);
 	bg->disk->status = BLK_STS_OK;
-	/* The first request of a ring is always told, as its event is zero. */
+	/* The first request of a ring is always signalled, as its event is zero. */
 	KUNIT_EXPECT_EQ(test, atomic_read(&bg->g.q[0].signals), 1);
 	for (i = 0; i < ARRAY_SIZE(want); i++)
 		KUNIT_EXPECT_EQ_MSG(test, conn_guest_stat(&bg->g, want[i].name),

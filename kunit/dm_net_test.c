@@ -246,7 +246,7 @@ static void dm_config(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, le32_to_cpu(config.nr_pairs), 2U);
 	KUNIT_EXPECT_PTR_EQ(test, NULL, memchr_inv(&config.speed, 0, 16));
 
-	/* Up, another MTU, down: each is told. */
+	/* Up, another MTU, down: each is notified. */
 	KUNIT_ASSERT_EQ(test, 0, net_guest_start(g, 0, 1, 64));
 	KUNIT_EXPECT_TRUE(test, netif_carrier_ok(g->ndev));
 	KUNIT_EXPECT_EQ(test, 1, atomic_read(&g->base.changes));

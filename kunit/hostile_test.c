@@ -117,7 +117,7 @@ static int probe_config(struct fake_dev *fake)
 static void test_config_storm(struct kunit *test)
 {
 	struct fake_dev *fake = fake_create(test);
-	int i, told;
+	int i, notified;
 
 	fake->probe = probe_config;
 	KUNIT_ASSERT_EQ(test, 0, fake_register(fake));
@@ -126,18 +126,18 @@ static void test_config_storm(struct kunit *test)
 		fake_signal(fake, 0);
 		flush_work(&fake->vdev.core->config_work.work);
 	}
-	told = atomic_read(&fake->changes);
-	KUNIT_EXPECT_GE(test, told, 1);
+	notified = atomic_read(&fake->changes);
+	KUNIT_EXPECT_GE(test, notified, 1);
 	/* Some seconds may have passed. */
-	KUNIT_EXPECT_LT(test, told, 100);
-	for (i = 0; i < 500 && atomic_read(&fake->changes) == told; i++)
+	KUNIT_EXPECT_LT(test, notified, 100);
+	for (i = 0; i < 500 && atomic_read(&fake->changes) == notified; i++)
 		msleep(20);
-	KUNIT_EXPECT_GT(test, atomic_read(&fake->changes), told);
-	/* That it is gone it is told, storm or no storm. */
-	told = atomic_read(&fake->changes);
+	KUNIT_EXPECT_GT(test, atomic_read(&fake->changes), notified);
+	/* That it is gone it is notified, storm or no storm. */
+	notified = atomic_read(&fake->changes);
 	fake->dead = true;
 	fake_signal(fake, 0);
-	KUNIT_EXPECT_TRUE(test, fake_changes_are(fake, told + 1));
+	KUNIT_EXPECT_TRUE(test, fake_changes_are(fake, notified + 1));
 	fake_unregister(fake, false);
 }
 

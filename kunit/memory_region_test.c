@@ -225,7 +225,7 @@ static void region_test_max(struct kunit *test)
 	for (i = 0; i < VBUS_MEM_MAX_REGIONS; i++)
 		KUNIT_ASSERT_EQ(test, 0, add(ctx, A + i * P, 1));
 	KUNIT_EXPECT_EQ(test, -ENOSPC, add(ctx, last, 1));
-	/* What overlaps is told so all the same. */
+	/* What overlaps gets its errno all the same. */
 	KUNIT_EXPECT_EQ(test, -EEXIST, add(ctx, A, 1));
 	KUNIT_EXPECT_EQ(test, (long)VBUS_MEM_MAX_REGIONS, pinned(ctx));
 	for (i = 7; i < 10; i++)

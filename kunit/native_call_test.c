@@ -399,7 +399,7 @@ static void test_not_running(struct kunit *test)
 }
 
 /*
- * A slot whose calls got no answer is looked at again without being told, and what
+ * A slot whose calls got no answer is looked at again without an event, and what
  * was done late is undone.
  */
 static void test_slot_again(struct kunit *test)

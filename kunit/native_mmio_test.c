@@ -234,7 +234,7 @@ static void test_refused(struct kunit *test)
 	mm_win->refuse_start = true;
 	expect_refused(test, VBUS_NATIVE_WINDOW_SIZE, 2);
 	mm_win->refuse_start = false;
-	/* Somebody else has the second interrupt. */
+	/* The second interrupt is taken. */
 	KUNIT_EXPECT_EQ(test, 0, request_irq(MM_IRQ + 1, mm_other, 0,
 					     "vbus-test", mm_win));
 	expect_refused(test, VBUS_NATIVE_WINDOW_SIZE, 2);

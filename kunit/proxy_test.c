@@ -310,7 +310,7 @@ static void test_config_changed(struct kunit *test)
 	fake_signal(fake, 0);
 	KUNIT_EXPECT_TRUE(test, fake_changes_are(fake, 2));
 	KUNIT_EXPECT_TRUE(test, vproxy_needs_reset(&fake->vdev));
-	/* A device that left: told once. */
+	/* A device that left: one notification. */
 	fake->dead = true;
 	fake_signal(fake, 0);
 	KUNIT_EXPECT_TRUE(test, fake_changes_are(fake, 3));

@@ -276,7 +276,7 @@ static void ring_suppression(struct kunit *test, u32 flags, struct ioq_pos pos)
 	KUNIT_EXPECT_TRUE(test, ioq_south_signal_needed(&ctx->s));
 	KUNIT_EXPECT_FALSE(test, ioq_south_signal_needed(&ctx->s));
 	ring_reap(test, 1);
-	/* Nobody asked again; who asks too late is told. */
+	/* Nobody asked again; who asks too late learns it. */
 	ring_send(test, 5);
 	KUNIT_EXPECT_FALSE(test, ioq_north_kick_needed(&ctx->n));
 	KUNIT_EXPECT_FALSE(test, ioq_south_enable_kicks(&ctx->s));

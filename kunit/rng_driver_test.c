@@ -58,7 +58,7 @@ static void leave_source(struct hwrng *rng)
 		msleep(20);
 	/* Without this the whole machine would hang, not only the case fail. */
 	if (i == 250) {
-		KUNIT_FAIL(current->kunit_test, "the reader was not told");
+		KUNIT_FAIL(current->kunit_test, "the reader was not woken");
 		send_sig(SIGKILL, last_reader, 1);
 	}
 	mutex_lock(&reading);

@@ -113,7 +113,7 @@ int vproxy_write64(struct vproxy_core *core, u32 off, u64 val)
  * vproxy_device_gone() - the device vanished or was reset by force
  * @vdev: the device
  *
- * Return: true once a register access or the transport has told so.
+ * Return: true once a register access or the transport has shown it.
  */
 bool vproxy_device_gone(const struct vproxy_device *vdev)
 {

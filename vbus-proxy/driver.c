@@ -19,7 +19,7 @@
 #define VPROXY_RESET_POLL_MAX	10000
 
 /*
- * A driver is told of so many changes in that time, and then of one each pause:
+ * A driver is notified of so many changes in that time, and then of one each pause:
  * what it does about one may cost log lines, uevents and work of others.
  */
 #define VPROXY_CONFIG_BURST	20
@@ -155,7 +155,7 @@ int vproxy_bus_probe(struct device *dev)
 	int err;
 
 	mutex_lock(&core->lock);
-	core->gone_told = false;
+	core->gone_notified = false;
 	core->news = false;
 	vproxy_read32(core, VBUS_REG_CONFIG_GEN, &core->gen_seen);
 	err = vproxy_negotiate(core, drv->features, 0);
@@ -208,8 +208,8 @@ static bool vproxy_config_news(struct vproxy_core *core)
 	if (!err)
 		err = vproxy_read32(core, VBUS_REG_STATUS, &status);
 	if (err) {
-		news = READ_ONCE(core->gone) && !core->gone_told;
-		core->gone_told |= news;
+		news = READ_ONCE(core->gone) && !core->gone_notified;
+		core->gone_notified |= news;
 		return news;
 	}
 	news = gen != core->gen_seen;
@@ -228,8 +228,8 @@ void vproxy_config_look(struct vproxy_core *core)
 	schedule_delayed_work(&core->config_work, 0);
 }
 
-/* May the driver be told now?  That the device is gone it is told once anyway. */
-static bool vproxy_config_may_tell(struct vproxy_core *core)
+/* May the driver be notified now?  That the device is gone it learns once anyway. */
+static bool vproxy_config_may_notify(struct vproxy_core *core)
 {
 	if (READ_ONCE(core->gone) || __ratelimit(&core->config_limit))
 		return true;
@@ -256,7 +256,7 @@ static void vproxy_config_work(struct work_struct *work)
 	drv = to_vproxy_driver(vdev->dev.driver);
 	mutex_lock(&core->lock);
 	core->news |= vproxy_config_news(core);
-	news = core->news && core->ready && vproxy_config_may_tell(core);
+	news = core->news && core->ready && vproxy_config_may_notify(core);
 	if (news)
 		core->news = false;
 	mutex_unlock(&core->lock);

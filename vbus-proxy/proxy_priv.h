@@ -54,8 +54,8 @@ struct vproxy_map {
  * @ready: RUNNING is set and was not taken back
  * @hold: value of HOLD that a reset does not change
  * @gen_seen: config generation that was read last
- * @news: there is something that the driver was not told of yet
- * @gone_told: the driver was told that the device is gone
+ * @news: there is something that the driver was not notified of yet
+ * @gone_notified: the driver was notified that the device is gone
  * @quiesced: the transport was asked to cut it off from memory
  * @map: NULL without queues; written under @lock
  * @max_vectors: the device can use
@@ -63,7 +63,7 @@ struct vproxy_map {
  * @gone: no register access any more
  * @config_live: config_work may call the driver
  * @config_work: looks for a config change
- * @config_limit: how often the driver is told, by config_work alone
+ * @config_limit: how often the driver is notified, by config_work alone
  */
 struct vproxy_core {
 	struct vproxy_device *vdev;
@@ -78,7 +78,7 @@ struct vproxy_core {
 	u32 hold;
 	u32 gen_seen;
 	bool news;
-	bool gone_told;
+	bool gone_notified;
 	bool quiesced;
 	struct vproxy_map *map;
 

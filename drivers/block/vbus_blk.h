@@ -100,7 +100,7 @@ struct vbus_blk_pdu {
  * @vq: the ring
  * @vb: the disk
  * @urgent: a FLUSH or a FUA write is among what was added and not published
- * @polled: nobody is told of completions, who waits looks
+ * @polled: completions raise no signal, the waiter polls
  * @dead: takes no requests any more
  * @stat: VBUS_BLK_*
  */

@@ -2,7 +2,7 @@
 /*
  * Guest driver of class "null": measures what lies between a guest and its devices.
  *
- * It is told in debugfs what to measure: a line written to vbus/<device>/run starts a
+ * What to measure is written to debugfs: a line written to vbus/<device>/run starts a
  * run, the write returns when it is over, and vbus/<device>/result has the numbers.
  * Without debugfs it binds to the devices and does nothing with them.
  */

@@ -69,7 +69,7 @@ static inline size_t ioq_north_state_bytes(u32 size)
  * @q: handle to set up
  * @area: shared memory of ioq_bytes(@size), overwritten
  * @size: ring size
- * @flags: IOQ_F_IN_ORDER or 0, as south was told
+ * @flags: IOQ_F_IN_ORDER or 0, as south has it
  * @state: private memory of ioq_north_state_bytes(@size), overwritten
  * @pos: positions, all zero for a fresh ring
  *
@@ -127,7 +127,7 @@ static inline int ioq_north_init_at(struct ioq_north *q, void *area, u32 size,
  * @q: handle to set up
  * @area: shared memory of ioq_bytes(@size), overwritten
  * @size: ring size
- * @flags: IOQ_F_IN_ORDER or 0, as south was told
+ * @flags: IOQ_F_IN_ORDER or 0, as south has it
  * @state: private memory of ioq_north_state_bytes(@size), overwritten
  *
  * Return: 0, or -EINVAL for a bad size, alignment or flag.

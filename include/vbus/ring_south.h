@@ -78,7 +78,7 @@ struct ioq_south {
  * @q: handle to set up
  * @area: shared memory of ioq_bytes(@size), left as it is
  * @size: ring size
- * @flags: IOQ_F_IN_ORDER or 0, as north was told
+ * @flags: IOQ_F_IN_ORDER or 0, as north has it
  * @pos: where to go on: zeroes for a fresh ring, or what ioq_south_pos()
  *	gave when an earlier south let go
  *

@@ -57,7 +57,7 @@ static int name_filter(const struct dirent *entry)
  * diag_list() - devices that can be measured
  * @devices: where to put them, sorted; the caller frees it
  *
- * Return: how many, or -1 and the reason is told.
+ * Return: how many, or -1 and the reason is printed.
  */
 int diag_list(struct diag_device **devices)
 {
@@ -92,7 +92,7 @@ int diag_list(struct diag_device **devices)
  * The lock is for those who play by the rules: between a run and its result nobody else
  * should start one.
  *
- * Return: file descriptor for diag_run(), or -1 and the reason is told.
+ * Return: file descriptor for diag_run(), or -1 and the reason is printed.
  */
 int diag_open(const char *device)
 {
@@ -185,7 +185,7 @@ static void parse_line(struct diag_result *res, const char *key,
 	}
 }
 
-/* Return: 0, or -1 and the reason is told. */
+/* Return: 0, or -1 and the reason is printed. */
 static int read_result(const char *device, const struct diag_kind *kind,
 		       struct diag_result *res)
 {
@@ -207,7 +207,7 @@ static int read_result(const char *device, const struct diag_kind *kind,
 	}
 	fclose(file);
 	if (!right) {
-		fprintf(stderr, "vbus-diag: %s: %s: somebody else has used the device meanwhile\n",
+		fprintf(stderr, "vbus-diag: %s: %s: another program has used the device meanwhile\n",
 			device, kind->name);
 		return -1;
 	}
@@ -223,7 +223,7 @@ static int read_result(const char *device, const struct diag_kind *kind,
  * @batch: size of batches, for a kind that has them
  * @res: the result
  *
- * Return: 0; -1 and the reason is told.  That the transport does not have it is a result.
+ * Return: 0; -1 and the reason is printed.  That the transport does not have it is a result.
  */
 int diag_run(int run, const char *device, const struct diag_kind *kind,
 	     unsigned long count, unsigned long batch, struct diag_result *res)

@@ -117,7 +117,7 @@ static int parse_number(const char *name, const char *text, unsigned long min,
 	return 0;
 }
 
-/* Return: 0; -1 and the reason is told. */
+/* Return: 0; -1 and the reason is printed. */
 static int parse_kind(struct options *opt, const char *name)
 {
 	unsigned int i;
@@ -134,7 +134,7 @@ static int parse_kind(struct options *opt, const char *name)
 	return -1;
 }
 
-/* Return: 0; 1 all is said and done; -1 and the reason is told. */
+/* Return: 0; 1 all is said and done; -1 and the reason is printed. */
 static int parse(int argc, char **argv, struct options *opt)
 {
 	unsigned long cpu;

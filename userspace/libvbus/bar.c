@@ -91,7 +91,7 @@ void lvb_bar_bells_on(struct lvb_fn *fn)
 	for (q = 0; ops->doorbell_add && q < fn->info.nr_queues; q++) {
 		ret = lvb_bell_add(fn, q);
 		if (ret)
-			lvb_log_once(fn, LVB_TOLD_BELL,
+			lvb_log_once(fn, LVB_LOGGED_BELL,
 				     "bus %s slot %u: doorbell %u is slow: no eventfd for it: %s",
 				     fn->bus->name, fn->slot, q,
 				     strerror(-ret));

@@ -167,7 +167,7 @@ int libvbus_set_pci(struct libvbus *bus, enum libvbus_pci pci)
 }
 
 /* Without functions: the guest has its own news by the native front. */
-static void lvb_event_tell(struct libvbus *bus, const struct vbus_event *ev)
+static void lvb_event_deliver(struct libvbus *bus, const struct vbus_event *ev)
 {
 	static const char * const what[] = {
 		[VBUS_EVENT_ADDED] = "added",
@@ -256,7 +256,7 @@ static void lvb_event(struct libvbus *bus, const struct vbus_event *ev)
 	if (ev->slot >= bus->nr_slots)
 		return;
 	if (bus->pci == LIBVBUS_PCI_NONE) {
-		lvb_event_tell(bus, ev);
+		lvb_event_deliver(bus, ev);
 		return;
 	}
 	switch (ev->type) {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 /*
  * The back end that is /dev/vbus/<bus>.  No state but the file descriptor, so no
- * lock.  What goes wrong at open is told in words: nobody else knows why.
+ * lock.  What goes wrong at open is logged in words: only this file knows why.
  */
 #include <dirent.h>
 #include <errno.h>

@@ -10,7 +10,7 @@
  *   - forwards config cycles and BAR0 accesses (libvbus_config_read() ...),
  *     from any thread, as they come from its vCPUs;
  *   - calls libvbus_process() when the file descriptor libvbus_fd() is readable
- *     and is told by callbacks of devices that come and that are asked back;
+ *     and learns by callbacks of devices that come and that are asked back;
  *   - maps BAR0, assigns ioeventfds and routes MSIs in callbacks.
  *
  * A function is named by its slot number.  Where a slot lies in the guest's PCI
@@ -49,7 +49,7 @@
  * more: mind RLIMIT_NOFILE.
  *
  * Errors.  Functions return 0 or a positive count, or a negative errno.  What an
- * admin or user can do about it is told through the log callback in words.
+ * admin or user can do about it goes to the log callback in words.
  */
 #ifndef LIBVBUS_H
 #define LIBVBUS_H

@@ -45,9 +45,9 @@ void lvb_log_once(struct lvb_fn *fn, unsigned int what, const char *fmt, ...)
 {
 	va_list args;
 
-	if (fn->told & what)
+	if (fn->logged & what)
 		return;
-	fn->told |= what;
+	fn->logged |= what;
 	va_start(args, fmt);
 	lvb_vlog(&fn->bus->ops, fn->bus->opaque, LIBVBUS_LOG_WARNING, fmt,
 		 args);

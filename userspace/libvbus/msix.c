@@ -170,7 +170,7 @@ static void lvb_vector_apply(struct lvb_fn *fn, uint32_t nr, bool allow)
 		return;
 	ret = lvb_vector_enable(fn, nr);
 	if (ret)
-		lvb_log_once(fn, LVB_TOLD_IRQ,
+		lvb_log_once(fn, LVB_LOGGED_IRQ,
 			     "bus %s slot %u: the guest gets no interrupts of vector %u: %s",
 			     fn->bus->name, fn->slot, nr, strerror(-ret));
 }

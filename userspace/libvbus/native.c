@@ -75,17 +75,17 @@ static int lvb_native_bell_add(struct libvbus *bus, struct lvb_native *n,
 /* Without an eventfd a doorbell is a write to the window: the same, but slower. */
 static void lvb_native_add_bells(struct libvbus *bus, struct lvb_native *n)
 {
-	bool told = false;
+	bool logged = false;
 	uint32_t i;
 	int ret;
 
 	for (i = 0; bus->ops.native_doorbell_add && i <= n->nr_pages; i++) {
 		ret = lvb_native_bell_add(bus, n, i);
-		if (ret && !told)
+		if (ret && !logged)
 			lvb_log(bus, LIBVBUS_LOG_WARNING,
 				"bus %s: native doorbell %u is slow: no eventfd for it: %s",
 				bus->name, i, strerror(-ret));
-		told = told || ret;
+		logged = logged || ret;
 	}
 }
 

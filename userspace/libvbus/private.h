@@ -158,10 +158,10 @@ struct lvb_bell {
  * @map_addr: where the BAR is mapped; ctl
  * @mapped: BAR accesses are answered; changes under ctl, read by anybody
  * @dma: the function may touch memory: bus master in D0; likewise
- * @paused: the device was told to pause because it may not; ctl
+ * @paused: the device is paused because it may not run; ctl
  * @command: command register as shared.c saw it last; ctl
  * @wanted: a driver of the guest's uses the function; ctl
- * @told: LVB_TOLD_*: what was logged once already; ctl
+ * @logged: LVB_LOGGED_*: what was logged once already; ctl
  */
 struct lvb_fn {
 	struct libvbus *bus;
@@ -183,18 +183,18 @@ struct lvb_fn {
 	bool paused;
 	uint16_t command;
 	bool wanted;
-	unsigned int told;
+	unsigned int logged;
 };
 
-#define LVB_TOLD_IRQ		0x1
-#define LVB_TOLD_BELL		0x2
-#define LVB_TOLD_RUN		0x4
-#define LVB_TOLD_RESET		0x8
-#define LVB_TOLD_CLAIM		0x10
+#define LVB_LOGGED_IRQ		0x1
+#define LVB_LOGGED_BELL		0x2
+#define LVB_LOGGED_RUN		0x4
+#define LVB_LOGGED_RESET		0x8
+#define LVB_LOGGED_CLAIM		0x10
 
 /**
  * struct lvb_slot - what is known of a slot, for the thread that processes events
- * @class_id: class of the device the VMM was told of and has not seen go; or 0
+ * @class_id: class of the device that was announced to the VMM and not withdrawn; or 0
  * @asked: the admin wants it back
  * @busy: it could not be shown because the native front has it
  */

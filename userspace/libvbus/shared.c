@@ -77,7 +77,7 @@ static void lvb_shared_claim(struct lvb_fn *fn)
 	int dev = lvb_shared_open(fn);
 
 	if (dev < 0) {
-		lvb_log_once(fn, LVB_TOLD_CLAIM,
+		lvb_log_once(fn, LVB_LOGGED_CLAIM,
 			     "bus %s slot %u: the guest can't use the device by PCI now: %s",
 			     fn->bus->name, fn->slot, dev == -EBUSY ?
 			     "it uses it by the native front" : strerror(-dev));

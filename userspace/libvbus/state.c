@@ -26,7 +26,7 @@ void lvb_fn_pause(struct lvb_fn *fn)
 	if (!ret)
 		fn->paused = true;
 	else if (ret != -EINVAL)	/* EINVAL: it does not run */
-		lvb_log_once(fn, LVB_TOLD_RUN,
+		lvb_log_once(fn, LVB_LOGGED_RUN,
 			     "bus %s slot %u: can't pause the device: %s",
 			     fn->bus->name, fn->slot, strerror(-ret));
 }
@@ -41,7 +41,7 @@ static void lvb_fn_resume(struct lvb_fn *fn)
 	ret = lvb_fn_run(fn, 1);
 	/* EINVAL: the guest has reset it meanwhile. */
 	if (ret && ret != -EINVAL)
-		lvb_log_once(fn, LVB_TOLD_RUN,
+		lvb_log_once(fn, LVB_LOGGED_RUN,
 			     "bus %s slot %u: the device does not go on: %s; the guest must reset it",
 			     fn->bus->name, fn->slot, strerror(-ret));
 }
@@ -88,7 +88,7 @@ void lvb_fn_reset(struct lvb_fn *fn, bool flr)
 	/* What is not open is reset. */
 	ret = fn->dev < 0 ? 0 : fn->bus->io->ops->reset(fn->bus->io, fn->dev);
 	if (ret)
-		lvb_log_once(fn, LVB_TOLD_RESET,
+		lvb_log_once(fn, LVB_LOGGED_RESET,
 			     "bus %s slot %u: the device can't be reset: %s",
 			     fn->bus->name, fn->slot, strerror(-ret));
 	fn->paused = false;

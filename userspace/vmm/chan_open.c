@@ -33,7 +33,7 @@ static void make_terminal_raw(void)
 {
 	struct termios raw;
 
-	/* In the background the terminal is somebody else's. */
+	/* In the background the terminal belongs to others. */
 	if (tcgetpgrp(STDIN_FILENO) != getpgrp() ||
 	    tcgetattr(STDIN_FILENO, &saved_termios))
 		return;

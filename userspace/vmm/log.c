@@ -27,7 +27,7 @@ log_line(const char *kind, const char *fmt, va_list ap)
 	if (n > 0)
 		len += (size_t)n < room - len ? n : (int)(room - len - 1);
 	line[len++] = '\n';
-	/* Nobody can be told if stderr is gone. */
+	/* Without stderr there is nowhere to report to. */
 	if (write(STDERR_FILENO, line, len) < 0)
 		return;
 }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The command line. Whatever is wrong with it is told in one line with what would
+ * The command line. Whatever is wrong with it is reported in one line with what would
  * be right; nothing is opened here.
  */
 #include "options.h"

@@ -59,7 +59,7 @@ struct options {
 enum options_result {
 	OPTIONS_OK,
 	OPTIONS_DONE,	/* --help, --version: printed, exit with 0 */
-	OPTIONS_BAD,	/* told on stderr, exit with 1 */
+	OPTIONS_BAD,	/* reported on stderr, exit with 1 */
 };
 
 enum options_result options_parse(struct options *opt, int argc, char **argv);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * The registers of a 16550A. What it is wired to is told by callbacks, so that it
+ * The registers of a 16550A. It reaches what it is wired to by callbacks, so that it
  * can be tested alone.
  *
  * Any thread may call; the mutex of the port is held while callbacks run, which

@@ -136,8 +136,8 @@ static void vnat_free_vectors(struct vproxy_device *vdev)
 	unsigned int i;
 
 	/*
-	 * So that the events can be somebody else's.  If that is refused, or the
-	 * device is gone, a late signal is a spurious one for somebody else.
+	 * So that another device may have the events.  If that is refused, or the
+	 * device is gone, a late signal is a spurious one for another device.
 	 */
 	for (i = 0; !vproxy_device_gone(vdev) && i < ndev->nr_vectors; i++)
 		if (vnat_route(ndev, i, 0, VBUS_NO_VECTOR))

@@ -104,7 +104,7 @@ static void vnat_slot_add(struct vnat_bus *bus, u32 slot, u32 plugs)
 
 	err = vnat_slow_simple(bus, VBUS_FN_OPEN, slot, plugs, 0);
 	/*
-	 * Another front has it, or what we were told is no longer so: the next event
+	 * Another front has it, or what we read is no longer so: the next event
 	 * of the slot tells when to try again.
 	 */
 	if (err == -EBUSY || err == -ENOENT || err == -ESTALE) {

@@ -38,9 +38,9 @@ static int vbus_call_fast(struct vbus_native *nv, const struct vbus_call *call)
 }
 
 /* Any context; at most one fast call is answered and one work queued. */
-void vbus_callp_ring(void *callp)
+void vbus_call_page_kick(void *call_page)
 {
-	struct vbus_callp *cp = callp;
+	struct vbus_native_call_page *cp = call_page;
 	struct vbus_call_page *mem;
 	unsigned long flags;
 	u32 seq;
@@ -66,7 +66,7 @@ unlock:
 	rcu_read_unlock();
 }
 
-static int vbus_call_copy_in(struct vbus_callp *cp, struct vbus_call_page *mem,
+static int vbus_call_copy_in(struct vbus_native_call_page *cp, struct vbus_call_page *mem,
 			     struct vbus_request *req)
 {
 	const struct vbus_call *call = &mem->slow;
@@ -89,7 +89,7 @@ static int vbus_call_copy_in(struct vbus_callp *cp, struct vbus_call_page *mem,
 /* The page stays mapped: stopping waits for us first. */
 static void vbus_call_work(struct work_struct *work)
 {
-	struct vbus_callp *cp = container_of(work, struct vbus_callp, work);
+	struct vbus_native_call_page *cp = container_of(work, struct vbus_native_call_page, work);
 	struct vbus_call_page *mem = cp->map.vaddr;
 	struct vbus_request req = {};
 	u32 seq;
@@ -109,9 +109,9 @@ static void vbus_call_work(struct work_struct *work)
 	vbus_event_post(cp->native, 0, VBUS_EVENT_CALL(cp->index));
 }
 
-void vbus_callp_init(struct vbus_native *nv, u32 index)
+void vbus_call_page_init(struct vbus_native *nv, u32 index)
 {
-	struct vbus_callp *cp = &nv->pages[index];
+	struct vbus_native_call_page *cp = &nv->pages[index];
 
 	cp->native = nv;
 	cp->index = index;
@@ -120,7 +120,7 @@ void vbus_callp_init(struct vbus_native *nv, u32 index)
 }
 
 /* Map the guest's page, which nobody kicks yet. */
-int vbus_callp_start(struct vbus_callp *cp)
+int vbus_call_page_start(struct vbus_native_call_page *cp)
 {
 	struct vbus_native *nv = cp->native;
 	struct mem_cgroup *old;
@@ -145,7 +145,7 @@ int vbus_callp_start(struct vbus_callp *cp)
 }
 
 /* A grace period has passed since @mem was cleared, or it never was set. */
-void vbus_callp_stop(struct vbus_callp *cp)
+void vbus_call_page_stop(struct vbus_native_call_page *cp)
 {
 	cancel_work_sync(&cp->work);
 	if (cp->map.vaddr)

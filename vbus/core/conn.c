@@ -133,7 +133,7 @@ static void vbus_conn_forget(struct vbus_conn *conn)
 	list_del_init(&conn->session_node);
 	slot->conn = NULL;
 	if (slot->unplugging) {
-		/* The VMM is told, unless it was the one to let go. */
+		/* The VMM gets an event, unless it was the one to let go. */
 		if (conn->native || conn->forced)
 			vbus_session_post(slot, VBUS_EVENT_REMOVED);
 		vbus_slot_detach(slot);
@@ -414,7 +414,7 @@ int vbus_conn_start(struct vbus_conn *conn)
 	return 0;
 }
 
-/* Take the queues back: no kick runs when the model is told to stop. */
+/* Take the queues back: no kick runs when the model stops. */
 void vbus_conn_stop(struct vbus_conn *conn)
 {
 	u32 i;

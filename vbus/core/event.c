@@ -26,16 +26,16 @@ static u64 vbus_event_or(__le64 *word, unsigned int bit)
 void vbus_event_post(struct vbus_native *nv, u32 queue, u32 event)
 {
 	struct vbus_event_queue *mem;
-	struct vbus_evq *evq;
+	struct vbus_native_event_queue *eq;
 	__le64 *word;
 
 	if (queue >= nv->nr_queues || event >= VBUS_NR_EVENTS)
 		return;
-	evq = &nv->queues[array_index_nospec(queue, nv->nr_queues)];
+	eq = &nv->queues[array_index_nospec(queue, nv->nr_queues)];
 	event = array_index_nospec(event, VBUS_NR_EVENTS);
 
 	rcu_read_lock();
-	mem = rcu_dereference(evq->mem);
+	mem = rcu_dereference(eq->mem);
 	if (!mem)
 		goto unlock;
 	word = &mem->pending[event / 64];
@@ -44,31 +44,31 @@ void vbus_event_post(struct vbus_native *nv, u32 queue, u32 event)
 	    (__force u64)cpu_to_le64(BIT_ULL(event % 64)))
 		goto unlock;
 	if (!vbus_event_or(&mem->select, event / 64))
-		vbus_vector_signal(&evq->vector);
+		vbus_vector_signal(&eq->vector);
 unlock:
 	rcu_read_unlock();
 }
 
 /* Map the guest's page, which nobody sees yet. */
-int vbus_evq_start(struct vbus_native *nv, struct vbus_evq *evq)
+int vbus_event_queue_start(struct vbus_native *nv, struct vbus_native_event_queue *eq)
 {
 	int ret;
 
 	lockdep_assert_held(&nv->lock);
 	BUILD_BUG_ON(sizeof(struct vbus_event_queue) > VBUS_NATIVE_PAGE_SIZE);
 	BUILD_BUG_ON(sizeof(atomic64_t) != sizeof(__le64));
-	ret = vbus_mem_map(nv->mem, evq->reg & ~(u64)VBUS_NATIVE_ENABLE,
-			   VBUS_NATIVE_PAGE_SIZE, &evq->map);
+	ret = vbus_mem_map(nv->mem, eq->reg & ~(u64)VBUS_NATIVE_ENABLE,
+			   VBUS_NATIVE_PAGE_SIZE, &eq->map);
 	if (!ret)
-		rcu_assign_pointer(evq->mem, evq->map.vaddr);
+		rcu_assign_pointer(eq->mem, eq->map.vaddr);
 	return ret;
 }
 
 /* A grace period has passed since @mem was cleared, or it never was set. */
-void vbus_evq_stop(struct vbus_evq *evq)
+void vbus_event_queue_stop(struct vbus_native_event_queue *eq)
 {
-	if (evq->map.vaddr)
-		vbus_mem_unmap(&evq->map);
-	evq->map.vaddr = NULL;
-	evq->reg = 0;
+	if (eq->map.vaddr)
+		vbus_mem_unmap(&eq->map);
+	eq->map.vaddr = NULL;
+	eq->reg = 0;
 }

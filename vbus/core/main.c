@@ -30,7 +30,7 @@ struct configfs_subsystem vbus_subsys = {
  * of its group under su_mutex, and an item without a group must not be handed to
  * configfs_depend_item_unlocked().
  *
- * That function is told that the call comes from our own subsystem, which stays
+ * That function is to know that the call comes from our own subsystem, which stays
  * registered as long as we run.  Else it would lock configfs' root directory, and
  * that must not be done inside a callback of another subsystem (vbus-loop's
  * mkdir): the directory it was called for is locked, and root comes before that.

@@ -85,7 +85,7 @@ static bool vbus_mem_span(struct vbus_mem *mem, u64 addr, u64 len, bool write,
 
 /*
  * The guest chose the address, so a mispredicted bounds check must not lead to
- * somebody else's memory.
+ * another process's memory.
  *
  * A page that memory_failure() has marked stays pinned, but it is not there any more:
  * who reads it would have another machine check, and in most code that is fatal.

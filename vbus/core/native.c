@@ -93,7 +93,7 @@ static struct vbus_native *vbus_native_alloc(struct vbus_session *session,
 	for (i = 0; i < nr_queues; i++)
 		vbus_vector_init(&nv->queues[i].vector);
 	for (i = 0; i < nr_pages; i++)
-		vbus_callp_init(nv, i);
+		vbus_call_page_init(nv, i);
 	for (i = 0; i < VBUS_MAX_SLOTS; i++)
 		mutex_init(&nv->slots[i].lock);
 	return nv;
@@ -143,7 +143,7 @@ static void vbus_native_stop(struct vbus_native *nv)
 		rcu_assign_pointer(nv->pages[i].mem, NULL);
 	synchronize_rcu();
 	for (i = 0; i < nv->nr_pages; i++)
-		vbus_callp_stop(&nv->pages[i]);
+		vbus_call_page_stop(&nv->pages[i]);
 	/* 2. Devices are closed: none signals any more. */
 	for (i = 0; i < VBUS_MAX_SLOTS; i++) {
 		mutex_lock(&nv->slots[i].lock);
@@ -155,7 +155,7 @@ static void vbus_native_stop(struct vbus_native *nv)
 		rcu_assign_pointer(nv->queues[i].mem, NULL);
 	synchronize_rcu();
 	for (i = 0; i < nv->nr_queues; i++)
-		vbus_evq_stop(&nv->queues[i]);
+		vbus_event_queue_stop(&nv->queues[i]);
 }
 
 /* As the guest writing STATUS 0. */
@@ -183,7 +183,7 @@ static int vbus_native_map(struct vbus_native *nv)
 	for (i = 0; i < nv->nr_queues; i++) {
 		if (!(nv->queues[i].reg & VBUS_NATIVE_ENABLE))
 			continue;
-		ret = vbus_evq_start(nv, &nv->queues[i]);
+		ret = vbus_event_queue_start(nv, &nv->queues[i]);
 		if (ret) {
 			vbus_bus_err(nv->bus, "event queue %u at %#llx is not in guest memory: %d\n",
 				     i, nv->queues[i].reg, ret);
@@ -194,7 +194,7 @@ static int vbus_native_map(struct vbus_native *nv)
 		if (!(nv->pages[i].reg & VBUS_NATIVE_ENABLE))
 			continue;
 		nr_pages++;
-		ret = vbus_callp_start(&nv->pages[i]);
+		ret = vbus_call_page_start(&nv->pages[i]);
 		if (ret) {
 			vbus_bus_err(nv->bus, "call page %u at %#llx is not in guest memory: %d\n",
 				     i, nv->pages[i].reg, ret);
@@ -468,7 +468,7 @@ void vbus_native_kick(struct vbus_native *nv, u32 page)
 	rcu_read_lock();
 	/* The pages go a grace period after it. */
 	if (READ_ONCE(nv->session))
-		vbus_callp_ring(&nv->pages[page]);
+		vbus_call_page_kick(&nv->pages[page]);
 	rcu_read_unlock();
 }
 EXPORT_SYMBOL_GPL(vbus_native_kick);
@@ -521,7 +521,7 @@ EXPORT_SYMBOL_GPL(vbus_native_set_irq);
 int vbus_native_set_doorbell(struct vbus_native *nv, u32 page, int fd)
 {
 	struct vbus_doorbell *bell = NULL;
-	struct vbus_callp *cp;
+	struct vbus_native_call_page *cp;
 	int ret = 0;
 
 	mutex_lock(&nv->lock);
@@ -536,7 +536,7 @@ int vbus_native_set_doorbell(struct vbus_native *nv, u32 page, int fd)
 	cp = &nv->pages[array_index_nospec(page, nv->nr_pages)];
 	if (fd != -1) {
 		bell = vbus_doorbell_create(nv->session->memcg, fd,
-					    vbus_callp_ring, cp);
+					    vbus_call_page_kick, cp);
 		if (IS_ERR(bell)) {
 			ret = PTR_ERR(bell);
 			goto unlock;

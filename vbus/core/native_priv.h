@@ -25,13 +25,13 @@
 #include "core.h"
 
 /**
- * struct vbus_evq - an event queue
+ * struct vbus_native_event_queue - an event queue
  * @reg: VBUS_NREG_QUEUE()
  * @map: the guest's page, while it runs
  * @mem: the same, for those who post; RCU
  * @vector: its interrupt
  */
-struct vbus_evq {
+struct vbus_native_event_queue {
 	u64 reg;
 	struct vbus_mem_map map;
 	struct vbus_event_queue __rcu *mem;
@@ -39,7 +39,7 @@ struct vbus_evq {
 };
 
 /**
- * struct vbus_callp - a call page
+ * struct vbus_native_call_page - a call page
  * @native: the front
  * @index: number of the page
  * @reg: VBUS_NREG_PAGE()
@@ -52,7 +52,7 @@ struct vbus_evq {
  * @data: bytes of the slow request, and of its answer; @work's own
  * @bell: its doorbell; under native->lock
  */
-struct vbus_callp {
+struct vbus_native_call_page {
 	struct vbus_native *native;
 	u32 index;
 	u64 reg;
@@ -122,22 +122,22 @@ struct vbus_native {
 	u32 nr_queues;
 	u32 nr_pages;
 	struct workqueue_struct *wq;
-	struct vbus_evq queues[VBUS_NATIVE_MAX_QUEUES];
-	struct vbus_callp *pages;
+	struct vbus_native_event_queue queues[VBUS_NATIVE_MAX_QUEUES];
+	struct vbus_native_call_page *pages;
 	struct vbus_nslot *slots;
 	DECLARE_BITMAP(renamed, VBUS_MAX_SLOTS);
 };
 
 /* event.c */
 void vbus_event_post(struct vbus_native *nv, u32 queue, u32 event);
-int vbus_evq_start(struct vbus_native *nv, struct vbus_evq *evq);
-void vbus_evq_stop(struct vbus_evq *evq);
+int vbus_event_queue_start(struct vbus_native *nv, struct vbus_native_event_queue *eq);
+void vbus_event_queue_stop(struct vbus_native_event_queue *eq);
 
 /* call.c */
-void vbus_callp_init(struct vbus_native *nv, u32 index);
-int vbus_callp_start(struct vbus_callp *cp);
-void vbus_callp_stop(struct vbus_callp *cp);
-void vbus_callp_ring(void *callp);
+void vbus_call_page_init(struct vbus_native *nv, u32 index);
+int vbus_call_page_start(struct vbus_native_call_page *cp);
+void vbus_call_page_stop(struct vbus_native_call_page *cp);
+void vbus_call_page_kick(void *call_page);
 
 /* nslot.c: what calls do to devices; 0 or a negative errno */
 

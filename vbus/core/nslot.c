@@ -209,7 +209,7 @@ static int vbus_nslot_do(struct vbus_native *nv, struct vbus_nslot *ns,
 	return -EOPNOTSUPP;
 }
 
-/* Context: may sleep. Return: 0 or an errno that the guest is told. */
+/* Context: may sleep. Return: 0 or an errno, which the guest gets. */
 int vbus_nslot_request(struct vbus_native *nv, struct vbus_request *req)
 {
 	struct mem_cgroup *old;

@@ -80,7 +80,7 @@ bool vbus_session_event_pending(struct vbus_session *session)
 EXPORT_SYMBOL_GPL(vbus_session_event_pending);
 
 /*
- * What is gone is told before what came: REMOVED and UNPLUG speak of the device
+ * What is gone is reported before what came: REMOVED and UNPLUG speak of the device
  * before ADDED's.
  */
 static const u8 vbus_event_order[] = {

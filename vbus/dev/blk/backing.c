@@ -68,7 +68,7 @@ static void vdm_blk_close_file(struct vdm_blk *blk)
 	blk->file = NULL;
 }
 
-/* What is lost from now on concerns this disk; what was before is told to the admin. */
+/* What is lost from now on concerns this disk; what was before is reported to the admin. */
 static void vdm_blk_watch_file(struct vdm_blk *blk)
 {
 	int err = file_check_and_advance_wb_err(blk->file);

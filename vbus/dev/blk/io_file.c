@@ -38,7 +38,7 @@ static u8 vdm_file_status(int err)
 
 /*
  * A file system that is frozen is not written to.  A write may end elsewhere than it
- * began, which lockdep has to be told.
+ * began, which lockdep has to know.
  */
 static int vdm_file_start_write(struct file *file, bool nowait)
 {
@@ -70,7 +70,7 @@ static void vdm_file_end_write(struct file *file)
  * them tries again, so the next fsync succeeds.  Here it does not: once is for good, for all
  * queues and every guest, until the disk is enabled again.
  *
- * The record of the page cache is compared with what it was then, as each failure there is told
+ * The record of the page cache is compared with what it was then, as each failure there is reported
  * only once to each struct file.
  *
  * Context: any.

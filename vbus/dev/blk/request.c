@@ -47,7 +47,7 @@ static const struct {
 };
 
 /**
- * vdm_blk_status() - what a guest is told of an error of the block layer
+ * vdm_blk_status() - the status for an error of the block layer
  * @status: of a bio
  *
  * Return: 0 or VBUS_BLK_S_*.

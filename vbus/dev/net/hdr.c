@@ -5,7 +5,7 @@
  *
  * A guest's driver passes on what users of the guest ask its stack for: a packet
  * socket or a nested guest's tap can have any number in the header.  Two kinds of
- * fault are told apart by the errno: -EPROTO is what no frame can cause, only a
+ * fault are distinguished by the errno: -EPROTO is what no frame can cause, only a
  * driver that does not keep to the protocol, and breaks the device.  -EINVAL costs
  * the frame.  Anything a new rule here refuses is -EINVAL, unless it is a reserved
  * field, an unknown value or something that was not negotiated.

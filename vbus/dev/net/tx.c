@@ -4,7 +4,7 @@
  *
  * All of the data path is one NAPI poll, so it needs no lock.  Every byte of a
  * frame and of its header is copied before it is looked at.  Two kinds of fault
- * are told apart: what the guest's driver alone decides (chains, addresses,
+ * are distinguished: what the guest's driver alone decides (chains, addresses,
  * reserved fields) breaks the device; what may come from a user of the guest (the
  * frame, and all numbers of its header) costs that frame.  See hdr.c.
  *
