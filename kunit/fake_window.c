@@ -240,7 +240,7 @@ static void fw_serve(struct fake_window *win, u32 nr)
 		/* Pairs with the acquire in vnat_answered(). */
 		virt_store_release(&page->slow.done, page->slow.seq);
 		if (!win->lose_event)
-			fw_raise(win, 0, VBUS_EVENT_CALL(nr));
+			fw_raise(win, 0, VBUS_NEVENT_CALL(nr));
 	}
 }
 
@@ -276,7 +276,7 @@ static void fw_write32(void *priv, u32 off, u32 val)
 		*status = win->refuse_start ? 0 : val;
 		for (s = 0; s < FW_SLOTS; s++)
 			if (win->slots[s].flags & VBUS_SLOT_PRESENT)
-				fw_raise(win, 0, VBUS_EVENT_SLOT(s));
+				fw_raise(win, 0, VBUS_NEVENT_SLOT(s));
 		return;
 	}
 	if (win->refuse_reset)
@@ -364,7 +364,7 @@ EXPORT_SYMBOL_GPL(fw_fill);
 
 void fw_news(struct fake_window *win, u32 slot)
 {
-	fw_raise(win, 0, VBUS_EVENT_SLOT(slot));
+	fw_raise(win, 0, VBUS_NEVENT_SLOT(slot));
 	flush_workqueue(win->bus->wq);
 }
 EXPORT_SYMBOL_GPL(fw_news);

@@ -132,10 +132,10 @@ static void test_slow_deadline(struct kunit *test)
 			vnat_slow_simple(win->bus, VBUS_FN_OPEN, 0, 0, 0));
 
 	/* Wake-ups for nothing, before and after. */
-	fw_raise(win, 0, VBUS_EVENT_CALL(0));
+	fw_raise(win, 0, VBUS_NEVENT_CALL(0));
 	KUNIT_EXPECT_EQ(test, 0, slow_nop(win));
 	win->mute_slow = true;
-	fw_raise(win, 0, VBUS_EVENT_CALL(0));
+	fw_raise(win, 0, VBUS_NEVENT_CALL(0));
 	KUNIT_EXPECT_EQ(test, -ETIMEDOUT, slow_nop(win));
 	win->mute_slow = false;
 	fw_answer(win);
@@ -269,7 +269,7 @@ static void test_busy(struct kunit *test)
 	local_bh_disable();
 	KUNIT_EXPECT_TRUE(test, fw_signal(win, 0, 1));
 	KUNIT_EXPECT_EQ(test, slot->signals[0], 1);
-	KUNIT_EXPECT_EQ(test, le64_to_cpu(mem->select), VBUS_EVENT_BUSY);
+	KUNIT_EXPECT_EQ(test, le64_to_cpu(mem->select), VBUS_NEVENT_BUSY);
 	KUNIT_EXPECT_TRUE(test, fw_signal(win, 0, 1));
 	KUNIT_EXPECT_TRUE(test, fw_signal(win, 0, 2));
 	KUNIT_EXPECT_EQ(test, slot->signals[0], 1);
@@ -360,10 +360,10 @@ static void test_hostile_queue(struct kunit *test)
 		memset(mem, 0xff, sizeof(*mem));
 		fw_interrupt(win, q);
 		KUNIT_EXPECT_EQ(test, le64_to_cpu(mem->select), 0ULL);
-		for (event = 0; event < VBUS_EVENT_WORDS; event++)
+		for (event = 0; event < VBUS_NEVENT_WORDS; event++)
 			KUNIT_EXPECT_EQ(test, le64_to_cpu(mem->pending[event]),
 					0ULL);
-		for (event = 0; event < VBUS_NR_EVENTS; event++)
+		for (event = 0; event < VBUS_NR_NEVENTS; event++)
 			fw_raise(win, q, event);
 		/* Words that are said to have something, but don't. */
 		mem->select = cpu_to_le64(U64_MAX);

@@ -31,9 +31,9 @@ static void test_vectors(struct kunit *test)
 	fw_fill(win, 0);
 	fw_fill(win, 1);
 	fw_start(win, 1);
-	KUNIT_EXPECT_EQ(test, slot->route[0], VBUS_EVENT_FREE);
+	KUNIT_EXPECT_EQ(test, slot->route[0], VBUS_NEVENT_FREE);
 	KUNIT_EXPECT_EQ(test, win->slots[1].route[0],
-			VBUS_EVENT_FREE + FW_VECTORS);
+			VBUS_NEVENT_FREE + FW_VECTORS);
 	expect_signals(test, win, 0, 1);
 	expect_signals(test, win, 1, 1);
 
@@ -46,7 +46,7 @@ static void test_vectors(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, slot->signals[0], 0);
 	/* And its events are given out again. */
 	fw_plug(win, 0);
-	KUNIT_EXPECT_EQ(test, slot->route[0], VBUS_EVENT_FREE);
+	KUNIT_EXPECT_EQ(test, slot->route[0], VBUS_NEVENT_FREE);
 
 	slot->flags |= VBUS_SLOT_UNPLUG;
 	fw_news(win, 0);
@@ -62,7 +62,7 @@ static void test_vectors(struct kunit *test)
 static void exhaust(struct kunit *test, struct fake_window *win, u32 queue,
 		    unsigned int left)
 {
-	u32 first = queue ? 0 : VBUS_EVENT_FREE, id;
+	u32 first = queue ? 0 : VBUS_NEVENT_FREE, id;
 	struct xarray *xa = &win->bus->queues[queue].vectors;
 	struct vnat_dev *ndev;
 	struct vnat_vector *vec;
@@ -73,10 +73,10 @@ static void exhaust(struct kunit *test, struct fake_window *win, u32 queue,
 	KUNIT_ASSERT_NOT_NULL(test, vec);
 	vec->ndev = ndev;
 	ndev->bus = win->bus;
-	while (!xa_alloc(xa, &id, vec, XA_LIMIT(first, VBUS_NR_EVENTS - 1),
+	while (!xa_alloc(xa, &id, vec, XA_LIMIT(first, VBUS_NR_NEVENTS - 1),
 			 GFP_KERNEL))
 		;
-	for (id = VBUS_NR_EVENTS - left; id < VBUS_NR_EVENTS; id++)
+	for (id = VBUS_NR_NEVENTS - left; id < VBUS_NR_NEVENTS; id++)
 		xa_erase(xa, id);
 }
 
@@ -90,7 +90,7 @@ static void test_exhaustion(struct kunit *test)
 	exhaust(test, win, 0, 2);
 	fw_plug(win, 0);
 	KUNIT_ASSERT_NOT_NULL(test, slot->vdev);
-	KUNIT_EXPECT_EQ(test, slot->route[1], VBUS_NR_EVENTS - 1);
+	KUNIT_EXPECT_EQ(test, slot->route[1], VBUS_NR_NEVENTS - 1);
 	KUNIT_EXPECT_EQ(test, slot->route[2], FW_NOWHERE);
 	/* All queues share the second. */
 	fw_signal(win, 0, 1);

@@ -338,7 +338,7 @@ static int slow(uint32_t func, uint32_t slot, uint64_t arg)
 	__atomic_store_n(&c->seq, ++seq, __ATOMIC_RELEASE);
 	ring_bell();
 	/* Other events interrupt, too. */
-	for (tries = 0; tries < 10 && !take(VBUS_EVENT_CALL(0)); tries++)
+	for (tries = 0; tries < 10 && !take(VBUS_NEVENT_CALL(0)); tries++)
 		if (!event_comes())
 			break;
 	return __atomic_load_n(&c->done, __ATOMIC_ACQUIRE) == seq ? (int)c->result : -1;
@@ -418,7 +418,7 @@ static void test_start(void)
 	WORKS(native_write(VBUS_NREG_STATUS, VBUS_NATIVE_RUNNING, 4), "native start");
 	result(native32(VBUS_NREG_STATUS) == VBUS_NATIVE_RUNNING, "it does not",
 	       "STATUS says so");
-	result(event_comes() && take(VBUS_EVENT_SLOT(SLOT_NULL)), "nothing comes",
+	result(event_comes() && take(VBUS_NEVENT_SLOT(SLOT_NULL)), "nothing comes",
 	       "the event of the slot with a device comes");
 }
 
@@ -461,7 +461,7 @@ static void test_running(void)
 		usleep(1000);
 	usleep(10000);
 	WORKS(bind(VBUS_NATIVE_SET_IRQ, 0, irq), "eventfd of the queue bound again");
-	result(event_comes() && take(VBUS_EVENT_CALL(0)), "lost",
+	result(event_comes() && take(VBUS_NEVENT_CALL(0)), "lost",
 	       "the interrupt comes with the binding");
 }
 
@@ -480,7 +480,7 @@ static void test_owner(void)
 	       "OPEN: the VMM has it: EBUSY");
 	close(dev_fd);
 	dev_fd = -1;
-	result(event_comes() && take(VBUS_EVENT_SLOT(SLOT_NULL)), "nothing comes",
+	result(event_comes() && take(VBUS_NEVENT_SLOT(SLOT_NULL)), "nothing comes",
 	       "the guest hears that it is free");
 	result(slow(VBUS_FN_OPEN, SLOT_NULL, nr + 1) == ESTALE, "answered otherwise",
 	       "OPEN: another plug count: ESTALE");

@@ -289,16 +289,16 @@ static void test_events(void)
 	check(ok, "devices come and go in 32 slots");
 	check(native_irq(&n, 0) && !native_irq(&n, 0), "one interrupt for all");
 	for (i = 0; i < NR_SLOTS; i++)
-		seen += native_event(&n, 0, VBUS_EVENT_SLOT(i)) == !(i % 2);
+		seen += native_event(&n, 0, VBUS_NEVENT_SLOT(i)) == !(i % 2);
 	check(seen == NR_SLOTS, "every slot that changed is told, no other");
 	check(plug(1, DEV(0)) && unplug(1) && !native_irq(&n, 0),
 	      "no interrupt while the guest is looking");
 	check(!native_idle(&n, 0), "but it finds the event before it stops");
-	check(native_event(&n, 0, VBUS_EVENT_SLOT(1)) && native_idle(&n, 0),
+	check(native_event(&n, 0, VBUS_NEVENT_SLOT(1)) && native_idle(&n, 0),
 	      "and then it may");
 	check(plug(1, DEV(0)) && unplug(1) && native_irq(&n, 0),
 	      "the next one interrupts again");
-	native_event(&n, 0, VBUS_EVENT_SLOT(1));
+	native_event(&n, 0, VBUS_NEVENT_SLOT(1));
 	native_idle(&n, 0);
 	errno = 0;
 }
@@ -309,7 +309,7 @@ static void test_device_open(void)
 	u32 nr;
 
 	need(plug(SLOT, DEV(0)), "plug a device");
-	check(native_irq(&n, 0) && native_event(&n, 0, VBUS_EVENT_SLOT(SLOT)),
+	check(native_irq(&n, 0) && native_event(&n, 0, VBUS_NEVENT_SLOT(SLOT)),
 	      "the guest is told");
 	check(event_is(VBUS_EVENT_ADDED, SLOT), "so is the VMM");
 	native_idle(&n, 0);
@@ -322,7 +322,7 @@ static void test_device_open(void)
 	check(native_slow(&n, VBUS_FN_OPEN, SLOT, nr, 0, NULL, 0) == EBUSY,
 	      "the guest can't then");
 	close(open.fd);
-	check(native_event(&n, 0, VBUS_EVENT_SLOT(SLOT)),
+	check(native_event(&n, 0, VBUS_NEVENT_SLOT(SLOT)),
 	      "it is told when it can");
 	need(native_slow(&n, VBUS_FN_OPEN, SLOT, nr, 0, NULL, 0) == 0, "and does");
 	refuse(ioctl(g.bus, VBUS_OPEN_SLOT, &open), EBUSY,
@@ -401,17 +401,17 @@ static void test_device_run(struct ioq_north *north)
 	unsigned int i;
 	bool ok = true;
 
-	check(native_slow(&n, VBUS_FN_VECTOR, SLOT, 3, VBUS_EVENT_FREE, NULL, 0) ==
+	check(native_slow(&n, VBUS_FN_VECTOR, SLOT, 3, VBUS_NEVENT_FREE, NULL, 0) ==
 	      EINVAL, "route of no vector");
 	check(!route(1, NATIVE_QUEUES, 0), "to no queue");
-	check(!route(1, 1, VBUS_NR_EVENTS), "to no event");
-	check(!route(1, 0, VBUS_EVENT_FREE - 1), "to an event that is taken");
-	check(route(1, 0, VBUS_EVENT_FREE), "to one that is free");
+	check(!route(1, 1, VBUS_NR_NEVENTS), "to no event");
+	check(!route(1, 0, VBUS_NEVENT_FREE - 1), "to an event that is taken");
+	check(route(1, 0, VBUS_NEVENT_FREE), "to one that is free");
 	need(run_device(north, state), "the device runs");
 	check(slot_is(SLOT, "bound"), "the admin sees it");
 	native_idle(&n, 0);
 	native_irq(&n, 0);
-	check(transfer(north, 0, VBUS_EVENT_FREE), "data, and a signal as event");
+	check(transfer(north, 0, VBUS_NEVENT_FREE), "data, and a signal as event");
 	check(native_irq_comes(&n, 0), "with an interrupt");
 	for (i = 0; i < ARRAY_SIZE(ids); i++) {
 		ok = ok && route(1, 2, ids[i]) && native_idle(&n, 2) &&
@@ -445,7 +445,7 @@ static void test_memory(void)
 	check(native_fast(&n, 0, VBUS_FN_NOP, 0, 0) == -1,
 	      "no call is answered after a reset");
 	check(!native_start(&n), "start again");
-	check(native_event(&n, 0, VBUS_EVENT_SLOT(SLOT)),
+	check(native_event(&n, 0, VBUS_NEVENT_SLOT(SLOT)),
 	      "what is plugged is told anew");
 }
 
@@ -465,25 +465,25 @@ static void test_unplug(void)
 	check(slot_flags(SLOT, VBUS_SLOT_PRESENT | VBUS_SLOT_OPEN),
 	      "nobody asks for it");
 	check(!native_set_reg32(&n, SLOT, VBUS_REG_HOLD, 0), "hold no more");
-	check(wait_event(VBUS_EVENT_SLOT(SLOT)) && slot_is(SLOT, "unplugging"),
+	check(wait_event(VBUS_NEVENT_SLOT(SLOT)) && slot_is(SLOT, "unplugging"),
 	      "now it is asked for");
 	need(!native_slow(&n, VBUS_FN_CLOSE, SLOT, 0, 0, NULL, 0) &&
 	     plug(SLOT, DEV(0)), "let go, plug again");
 	while (!event_is(0, 0) && errno != EAGAIN)
 		;
-	native_event(&n, 0, VBUS_EVENT_SLOT(SLOT));
+	native_event(&n, 0, VBUS_NEVENT_SLOT(SLOT));
 	native_idle(&n, 0);
 	first = plugs(SLOT);
 	need(!native_slow(&n, VBUS_FN_OPEN, SLOT, first, 0, NULL, 0), "open");
 	check(!file_put(SLOTS "5/alias", "front") &&
-	      native_event(&n, 0, VBUS_EVENT_SLOT(SLOT)), "an alias is news");
+	      native_event(&n, 0, VBUS_NEVENT_SLOT(SLOT)), "an alias is news");
 	native_idle(&n, 0);
 	check(slot_flags(SLOT, VBUS_SLOT_PRESENT | VBUS_SLOT_OPEN |
 			 VBUS_SLOT_ALIAS), "it is told once");
 	check(slot_flags(SLOT, VBUS_SLOT_PRESENT | VBUS_SLOT_OPEN), "not twice");
 	check(event_is(VBUS_EVENT_CHANGED, SLOT), "the VMM hears of it");
 
-	check(unplug(SLOT) && native_event(&n, 0, VBUS_EVENT_SLOT(SLOT)),
+	check(unplug(SLOT) && native_event(&n, 0, VBUS_NEVENT_SLOT(SLOT)),
 	      "the admin wants it back");
 	native_idle(&n, 0);
 	check(slot_flags(SLOT, VBUS_SLOT_PRESENT | VBUS_SLOT_OPEN |
@@ -509,7 +509,7 @@ static void test_unplug(void)
 	native_idle(&n, 0);
 	check(unplug(SLOT) && !file_put(SLOTS "5/force", "1") &&
 	      slot_is(SLOT, "empty"), "taken by force");
-	check(native_event(&n, 0, VBUS_EVENT_SLOT(SLOT)), "the guest is told");
+	check(native_event(&n, 0, VBUS_NEVENT_SLOT(SLOT)), "the guest is told");
 	check(native_reg32(&n, SLOT, VBUS_REG_MAGIC) == 0xffffffff &&
 	      native_page(&n, 0)->slow.result == ENODEV, "it is gone for it");
 	check(native_fast(&n, 0, VBUS_FN_KICK, SLOT, 0) == ENODEV,

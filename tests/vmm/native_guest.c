@@ -143,7 +143,7 @@ bool native_event(struct native *n, u32 queue, u32 event)
 	struct vbus_event_queue *q = native_queue(n, queue);
 	u64 bit = 1ULL << (event % 64);
 
-	__atomic_fetch_or(&q->select, VBUS_EVENT_BUSY, __ATOMIC_SEQ_CST);
+	__atomic_fetch_or(&q->select, VBUS_NEVENT_BUSY, __ATOMIC_SEQ_CST);
 	return __atomic_fetch_and(&q->pending[event / 64], ~bit,
 				  __ATOMIC_SEQ_CST) & bit;
 }
@@ -153,11 +153,11 @@ bool native_idle(struct native *n, u32 queue)
 	struct vbus_event_queue *q = native_queue(n, queue);
 	u32 w;
 
-	__atomic_store_n(&q->select, VBUS_EVENT_BUSY, __ATOMIC_SEQ_CST);
-	for (w = 0; w < VBUS_EVENT_WORDS; w++)
+	__atomic_store_n(&q->select, VBUS_NEVENT_BUSY, __ATOMIC_SEQ_CST);
+	for (w = 0; w < VBUS_NEVENT_WORDS; w++)
 		if (q->pending[w])
 			return false;
-	return __sync_bool_compare_and_swap(&q->select, VBUS_EVENT_BUSY, 0);
+	return __sync_bool_compare_and_swap(&q->select, VBUS_NEVENT_BUSY, 0);
 }
 
 int native_fast(struct native *n, u32 page, u32 func, u32 slot, u64 arg)
@@ -181,10 +181,10 @@ static bool native_wait_call(struct native *n, u32 page)
 {
 	struct pollfd p = { .fd = n->irq[0], .events = POLLIN };
 
-	while (!native_event(n, 0, VBUS_EVENT_CALL(page))) {
+	while (!native_event(n, 0, VBUS_NEVENT_CALL(page))) {
 		/* Nothing else is taken here: only look for the next interrupt. */
 		__atomic_store_n(&native_queue(n, 0)->select, 0, __ATOMIC_SEQ_CST);
-		if (native_event(n, 0, VBUS_EVENT_CALL(page)))
+		if (native_event(n, 0, VBUS_NEVENT_CALL(page)))
 			break;
 		__atomic_store_n(&native_queue(n, 0)->select, 0, __ATOMIC_SEQ_CST);
 		if (poll(&p, 1, PATIENCE_MS) != 1)

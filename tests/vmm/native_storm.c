@@ -74,7 +74,7 @@ static void guest_call(struct vbus_call_page *page, unsigned int *seed)
 		break;
 	case VBUS_FN_VECTOR:
 		page->slow.arg[0] %= 4;
-		page->slow.arg[1] = VBUS_EVENT_FREE + rand_r(seed) % 8;
+		page->slow.arg[1] = VBUS_NEVENT_FREE + rand_r(seed) % 8;
 		break;
 	}
 	page->fast.func = rand_r(seed) % 3;

@@ -178,7 +178,7 @@ int vnat_bus_fast_nop(struct vnat_bus *bus)
 }
 EXPORT_SYMBOL_GPL(vnat_bus_fast_nop);
 
-/* Event VBUS_EVENT_CALL(@nr), or some other reason to look; any context. */
+/* Event VBUS_NEVENT_CALL(@nr), or some other reason to look; any context. */
 void vnat_page_event(struct vnat_bus *bus, unsigned int nr)
 {
 	if (nr >= bus->nr_pages)

@@ -2,7 +2,7 @@
 /*
  * Event queues: bitmaps that the device side sets and an interrupt announces.
  *
- * An interrupt sets VBUS_EVENT_BUSY, makes one pass over what is pending, and
+ * An interrupt sets VBUS_NEVENT_BUSY, makes one pass over what is pending, and
  * leaves the queue to a tasklet.  While BUSY is set no further interrupt comes: the
  * tasklet polls, one pass in each run, until it finds nothing and can clear
  * BUSY.  A pass mostly schedules NAPI, and the softirqs of a round run before the
@@ -39,7 +39,7 @@
 #define vnat_sync_cmpxchg(p, old, new)	cmpxchg(p, old, new)
 #endif
 
-#define VNAT_BUSY	cpu_to_le64(VBUS_EVENT_BUSY)
+#define VNAT_BUSY	cpu_to_le64(VBUS_NEVENT_BUSY)
 
 static_assert(sizeof(struct vbus_event_queue) <= VBUS_NATIVE_PAGE_SIZE);
 
@@ -93,10 +93,10 @@ static void vnat_vector_event(struct vnat_queue *q, unsigned int event)
 
 static void vnat_event(struct vnat_queue *q, unsigned int event)
 {
-	if (q->nr || event >= VBUS_EVENT_FREE)
+	if (q->nr || event >= VBUS_NEVENT_FREE)
 		vnat_vector_event(q, event);
-	else if (event >= VBUS_EVENT_CALL(0))
-		vnat_page_event(q->bus, event - VBUS_EVENT_CALL(0));
+	else if (event >= VBUS_NEVENT_CALL(0))
+		vnat_page_event(q->bus, event - VBUS_NEVENT_CALL(0));
 	else
 		vnat_bus_slot_news(q->bus, event);
 }
@@ -114,7 +114,7 @@ static void vnat_queue_pass(struct vnat_queue *q)
 	 */
 	select = le64_to_cpu(vnat_xchg(&mem->select, VNAT_BUSY));
 	/* That also leaves no number of a word that isn't there. */
-	select &= ~VBUS_EVENT_BUSY;
+	select &= ~VBUS_NEVENT_BUSY;
 	while (select) {
 		word = __ffs64(select);
 		select &= select - 1;
@@ -200,13 +200,13 @@ void vnat_queue_destroy(struct vnat_queue *q)
  */
 int vnat_vector_assign(struct vnat_vector *vec, unsigned int queue)
 {
-	u32 first = queue ? 0 : VBUS_EVENT_FREE;
+	u32 first = queue ? 0 : VBUS_NEVENT_FREE;
 	struct vnat_bus *bus = vec->ndev->bus;
 	u32 event;
 	int err;
 
 	err = xa_alloc(&bus->queues[queue].vectors, &event, vec,
-		       XA_LIMIT(first, VBUS_NR_EVENTS - 1), GFP_KERNEL);
+		       XA_LIMIT(first, VBUS_NR_NEVENTS - 1), GFP_KERNEL);
 	if (err)
 		return err == -EBUSY ? -ENOSPC : err;
 	vec->queue = queue;

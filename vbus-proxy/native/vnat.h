@@ -86,7 +86,7 @@ struct vnat_dev {
  * @nr: number, which is also its priority
  * @mem: shared with the device side
  * @dma: address of @mem
- * @poll: looks at it while VBUS_EVENT_BUSY is set
+ * @poll: looks at it while VBUS_NEVENT_BUSY is set
  * @vectors: by event
  */
 struct vnat_queue {

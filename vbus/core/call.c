@@ -106,7 +106,7 @@ static void vbus_call_work(struct work_struct *work)
 		memcpy(mem->data, cp->data, req.answer);
 	WRITE_ONCE(cp->slow_seq, seq);
 	vbus_call_answer(&mem->slow, seq, ret, ret ? 0 : req.value);
-	vbus_event_post(cp->native, 0, VBUS_EVENT_CALL(cp->index));
+	vbus_event_post(cp->native, 0, VBUS_NEVENT_CALL(cp->index));
 }
 
 void vbus_call_page_init(struct vbus_native *nv, u32 index)

@@ -29,10 +29,10 @@ void vbus_event_post(struct vbus_native *nv, u32 queue, u32 event)
 	struct vbus_native_event_queue *eq;
 	__le64 *word;
 
-	if (queue >= nv->nr_queues || event >= VBUS_NR_EVENTS)
+	if (queue >= nv->nr_queues || event >= VBUS_NR_NEVENTS)
 		return;
 	eq = &nv->queues[array_index_nospec(queue, nv->nr_queues)];
-	event = array_index_nospec(event, VBUS_NR_EVENTS);
+	event = array_index_nospec(event, VBUS_NR_NEVENTS);
 
 	rcu_read_lock();
 	mem = rcu_dereference(eq->mem);

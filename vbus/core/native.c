@@ -234,7 +234,7 @@ void vbus_native_news(struct vbus_native *nv, u32 slot, bool renamed)
 {
 	if (renamed)
 		set_bit(slot, nv->renamed);
-	vbus_event_post(nv, 0, VBUS_EVENT_SLOT(slot));
+	vbus_event_post(nv, 0, VBUS_NEVENT_SLOT(slot));
 }
 
 int vbus_native_reset(struct vbus_native *nv)

@@ -173,8 +173,8 @@ static int vbus_nslot_vector(struct vbus_native *nv, struct vbus_nslot *ns,
 	vector = array_index_nospec(req->arg[0], conn->nr_vectors);
 	if (event == VBUS_NO_VECTOR)
 		target = VBUS_ROUTE_NONE;
-	else if (queue >= nv->nr_queues || event >= VBUS_NR_EVENTS ||
-		 (!queue && event < VBUS_EVENT_FREE))
+	else if (queue >= nv->nr_queues || event >= VBUS_NR_NEVENTS ||
+		 (!queue && event < VBUS_NEVENT_FREE))
 		return -EINVAL;
 	queue = array_index_nospec(queue, nv->nr_queues);
 	if (target != VBUS_ROUTE_NONE &&

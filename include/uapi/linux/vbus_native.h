@@ -63,23 +63,23 @@
 #define VBUS_NREG_IDLE_DOORBELL	0x3000
 
 /*
- * Events.  An event is a number below VBUS_NR_EVENTS in one of the queues, and is
+ * Events.  An event is a number below VBUS_NR_NEVENTS in one of the queues, and is
  * pending or not: a second one before the guest has seen the first adds nothing.
  * So there is nothing that could overflow.
  *
  * The device raises event e:	set bit e % 64 of pending[e / 64]; if it was clear,
  *				set bit e / 64 of select; if select was 0, interrupt.
- * The guest takes them:	exchange select with VBUS_EVENT_BUSY, exchange each word of
+ * The guest takes them:	exchange select with VBUS_NEVENT_BUSY, exchange each word of
  *				pending that was selected with 0, handle what was there;
  *				again until compare-and-exchange of select from
- *				VBUS_EVENT_BUSY to 0 succeeds.
+ *				VBUS_NEVENT_BUSY to 0 succeeds.
  *
- * All four are atomic 64-bit accesses with a full barrier.  While VBUS_EVENT_BUSY
+ * All four are atomic 64-bit accesses with a full barrier.  While VBUS_NEVENT_BUSY
  * is set no interrupt comes, so a guest that keeps it set polls.
  */
-#define VBUS_EVENT_WORDS	63
-#define VBUS_NR_EVENTS		(VBUS_EVENT_WORDS * 64)
-#define VBUS_EVENT_BUSY		_BITULL(63)
+#define VBUS_NEVENT_WORDS	63
+#define VBUS_NR_NEVENTS		(VBUS_NEVENT_WORDS * 64)
+#define VBUS_NEVENT_BUSY		_BITULL(63)
 
 /**
  * struct vbus_event_queue - pending events; guest memory, zero before STATUS is set
@@ -90,7 +90,7 @@
 struct vbus_event_queue {
 	__le64 select;
 	__le64 reserved[7];
-	__le64 pending[VBUS_EVENT_WORDS];
+	__le64 pending[VBUS_NEVENT_WORDS];
 };
 
 /*
@@ -98,9 +98,9 @@ struct vbus_event_queue {
  * VBUS_FN_VECTOR.  When STATUS is set, the events of slots that hold a device are
  * raised.
  */
-#define VBUS_EVENT_SLOT(s)	(s)		/* ask VBUS_FN_SLOT what is new */
-#define VBUS_EVENT_CALL(i)	(256 + (i))	/* the slow call in page i is done */
-#define VBUS_EVENT_FREE		768		/* the first that vectors of queue 0 may use */
+#define VBUS_NEVENT_SLOT(s)	(s)		/* ask VBUS_FN_SLOT what is new */
+#define VBUS_NEVENT_CALL(i)	(256 + (i))	/* the slow call in page i is done */
+#define VBUS_NEVENT_FREE	768		/* the first that vectors of queue 0 may use */
 
 /**
  * struct vbus_call - a request and its answer
@@ -135,7 +135,7 @@ struct vbus_call {
 /**
  * struct vbus_call_page - one page for each CPU, if there are as many
  * @fast: answered when the write to the doorbell has completed
- * @slow: answered some time later, with event VBUS_EVENT_CALL
+ * @slow: answered some time later, with event VBUS_NEVENT_CALL
  * @data: of the slow call
  *
  * One doorbell is for both; zero before STATUS is set.
