@@ -18,7 +18,7 @@
 #define CARD_RING	64
 #define CARD_SEG_MAX	16
 #define CARD_SECTORS	1024
-#define CARD_MAX_SEGS	(VBUS_BLK_MAX_SEGS + 4)
+#define CARD_MAX_SEGS	(VBLK_MAX_SEGS + 4)
 
 /**
  * struct blk_seen - a request as the host sees it
@@ -203,10 +203,10 @@ static struct blk_card *card_create(struct kunit *test)
 	fake = fake_create(test);
 	card->fake = fake;
 	fake->kick = card_kick;
-	fake_set32(fake, VBUS_REG_CLASS, VBUS_CLASS_BLOCK);
+	fake_set32(fake, VBUS_REG_CLASS, VBUS_CLASS_BLK);
 	fake_set32(fake, VBUS_REG_CLASS_VERSION, VBUS_BLK_VERSION);
 	fake_set32(fake, VBUS_REG_NR_QUEUES, 1);
-	fake_set64(fake, VBUS_REG_FEATURES, VBUS_BLK_FEATURES);
+	fake_set64(fake, VBUS_REG_FEATURES, VBLK_FEATURES);
 	fake_set32(fake, VBUS_REG_CONFIG_SIZE, sizeof(card->config));
 	for (q = 0; q < FAKE_QUEUES; q++) {
 		fake_set32(fake, VBUS_REG_QUEUE(q) + VBUS_QREG_SIZE_MAX,

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * The guest driver of class "block", for its suites: a copy of its own, whose parameters
+ * The guest driver of class "blk", for its suites: a copy of its own, whose parameters
  * a case can set, and a card for it. A suite includes this once, and before anything that
  * has a module_init() of its own.
  */
@@ -15,9 +15,9 @@
 #define module_exit(fn)	static void * const left_out_exit __used = fn
 #undef MODULE_ALIAS
 #define MODULE_ALIAS(alias)
-#include "../drivers/block/main.c"
-#include "../drivers/block/request.c"
-#include "../drivers/block/sysfs.c"
+#include "../drivers/blk/main.c"
+#include "../drivers/blk/request.c"
+#include "../drivers/blk/sysfs.c"
 #include "../vbus-proxy/proxy_priv.h"
 #undef module_init
 #undef module_exit

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Guest driver of class "block": answers of every kind, hosts that lie, polled queues, and
+ * Guest driver of class "blk": answers of every kind, hosts that lie, polled queues, and
  * devices that change or go.
  */
 #include "blk_driver.h"
@@ -44,7 +44,7 @@ static void test_answers(struct kunit *test)
 		KUNIT_EXPECT_EQ_MSG(test, io_wait(card, io), answers[i / 2].want,
 				    "status %u", answers[i / 2].status);
 		io_free(io);
-		KUNIT_EXPECT_EQ(test, card_stat(card, VBUS_BLK_ERRORS), i + 1ULL);
+		KUNIT_EXPECT_EQ(test, card_stat(card, VBLK_ERRORS), i + 1ULL);
 		card_go(card);
 		works(card, "an error");
 	}
@@ -75,7 +75,7 @@ static void test_retry(struct kunit *test)
 	}
 	KUNIT_EXPECT_EQ(test, 0, io_wait(card, io));
 	KUNIT_EXPECT_NULL(test, memchr_inv(io_data(io, 2), 0x77, 512));
-	KUNIT_EXPECT_EQ(test, card_stat(card, VBUS_BLK_RETRIES), 3ULL);
+	KUNIT_EXPECT_EQ(test, card_stat(card, VBLK_RETRIES), 3ULL);
 	io_free(io);
 }
 
@@ -175,14 +175,14 @@ static void test_polled(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, card->fake->kicks[1], 0U);
 
 	card->hold = true;
-	signals = card_stat(card, VBUS_BLK_SIGNALS);
-	polls = card_stat(card, VBUS_BLK_POLLS);
+	signals = card_stat(card, VBLK_SIGNALS);
+	polls = card_stat(card, VBLK_POLLS);
 	for (n = 1; n < 4; n++) {
 		io = io_new(card, REQ_OP_READ | REQ_POLLED, 8, n, 512, 0);
 		submit_bio(io->bio);
 		/* What it returns says nothing of a task that does not sleep. */
 		bio_poll(io->bio, NULL, BLK_POLL_ONESHOT);
-		KUNIT_EXPECT_EQ(test, card_stat(card, VBUS_BLK_POLLS),
+		KUNIT_EXPECT_EQ(test, card_stat(card, VBLK_POLLS),
 				polls + n - 1ULL);
 		KUNIT_ASSERT_TRUE(test, card_take(card, 1, &card->seen));
 		card_do(card, 1, &card->seen);
@@ -192,8 +192,8 @@ static void test_polled(struct kunit *test)
 		KUNIT_EXPECT_EQ(test, io->err, 0);
 		io_free(io);
 	}
-	KUNIT_EXPECT_EQ(test, card_stat(card, VBUS_BLK_POLLS), polls + 3ULL);
-	KUNIT_EXPECT_EQ(test, card_stat(card, VBUS_BLK_SIGNALS), (u64)signals);
+	KUNIT_EXPECT_EQ(test, card_stat(card, VBLK_POLLS), polls + 3ULL);
+	KUNIT_EXPECT_EQ(test, card_stat(card, VBLK_SIGNALS), (u64)signals);
 	/* What fails is signalled, too. */
 	io = io_new(card, REQ_OP_WRITE | REQ_POLLED, 8, 1, 512, 0);
 	submit_bio(io->bio);
@@ -325,9 +325,9 @@ static void test_timeout(struct kunit *test)
 	io = io_new(card, REQ_OP_WRITE, 8, 1, 512, 0);
 	submit_bio(io->bio);
 	KUNIT_ASSERT_TRUE(test, card_take(card, 0, &card->seen));
-	for (i = 0; i < 500 && card_stat(card, VBUS_BLK_TIMEOUTS) < 2; i++)
+	for (i = 0; i < 500 && card_stat(card, VBLK_TIMEOUTS) < 2; i++)
 		msleep(20);
-	KUNIT_EXPECT_GE(test, card_stat(card, VBUS_BLK_TIMEOUTS), 2ULL);
+	KUNIT_EXPECT_GE(test, card_stat(card, VBLK_TIMEOUTS), 2ULL);
 	KUNIT_EXPECT_FALSE(test, io_ended(io));
 	ioq_south_complete(&card->fake->south[0], card->seen.id, 0);
 	ioq_south_publish(&card->fake->south[0]);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Guest driver of class "block": what it makes of a device's description, and requests as
+ * Guest driver of class "blk": what it makes of a device's description, and requests as
  * the host sees them.
  */
 #include <linux/backing-dev.h>
@@ -31,7 +31,7 @@ static void test_probe(struct kunit *test)
 	KUNIT_EXPECT_TRUE(test, bdev_write_cache(card->bdev));
 	KUNIT_EXPECT_TRUE(test, bdev_fua(card->bdev));
 	KUNIT_EXPECT_EQ(test, card->vb->tags.queue_depth,
-			CARD_RING / VBUS_BLK_DIRECT);
+			CARD_RING / VBLK_DIRECT);
 	KUNIT_EXPECT_EQ(test, fake_get32(card->fake, VBUS_REG_STATUS),
 			(u32)(VBUS_STATUS_DRIVER | VBUS_STATUS_FEATURES_OK |
 			      VBUS_STATUS_RUNNING));
@@ -185,14 +185,14 @@ static void test_probe_hints(struct kunit *test)
 			cpu_to_le32(bad_hints[i].val);
 		KUNIT_ASSERT_TRUE(test, card_insert(card));
 		q = card->vb->disk->queue;
-		KUNIT_EXPECT_LE(test, queue_io_min(q), VBUS_BLK_HINT_MAX);
+		KUNIT_EXPECT_LE(test, queue_io_min(q), VBLK_HINT_MAX);
 		KUNIT_EXPECT_EQ(test, queue_io_min(q) % 512, 0U);
 		KUNIT_EXPECT_LE(test, queue_physical_block_size(q),
-				VBUS_BLK_HINT_MAX);
+				VBLK_HINT_MAX);
 		KUNIT_EXPECT_LE(test, card->vb->disk->bdi->ra_pages,
-				2UL * VBUS_BLK_HINT_MAX / PAGE_SIZE);
+				2UL * VBLK_HINT_MAX / PAGE_SIZE);
 		blk_set_stacking_limits(&top);
-		if (queue_io_min(q) <= VBUS_BLK_HINT_MAX)
+		if (queue_io_min(q) <= VBLK_HINT_MAX)
 			blk_stack_limits(&top, &q->limits, 0x7ffffe);
 		fake_unregister(card->fake, false);
 	}
@@ -223,9 +223,9 @@ static void test_probe_any(struct kunit *test)
 			KUNIT_EXPECT_GE(test, queue_io_min(q),
 					queue_physical_block_size(q));
 			KUNIT_EXPECT_LE(test, queue_io_min(q),
-					VBUS_BLK_HINT_MAX);
+					VBLK_HINT_MAX);
 			KUNIT_EXPECT_LE(test, queue_io_opt(q),
-					VBUS_BLK_HINT_MAX);
+					VBLK_HINT_MAX);
 			KUNIT_EXPECT_GE(test, queue_max_segments(q), 1);
 			blk_set_stacking_limits(&top);
 			blk_stack_limits(&top, &q->limits, fake_any32(&rnd));
@@ -310,7 +310,7 @@ static void test_probe_odd(struct kunit *test)
 								  8, GFP_KERNEL,
 								  0),
 				    "%s", name);
-		KUNIT_EXPECT_EQ_MSG(test, card_stat(card, VBUS_BLK_ERRORS), 0ULL,
+		KUNIT_EXPECT_EQ_MSG(test, card_stat(card, VBLK_ERRORS), 0ULL,
 				    "%s", name);
 		card_close(card);
 		fake_unregister(card->fake, false);
@@ -382,7 +382,7 @@ static void test_headers(struct kunit *test)
 				    name);
 		io_free(io);
 	}
-	KUNIT_EXPECT_EQ(test, card_stat(card, VBUS_BLK_ERRORS), 0ULL);
+	KUNIT_EXPECT_EQ(test, card_stat(card, VBLK_ERRORS), 0ULL);
 }
 
 /* Short chains are in the ring itself, longer ones in a table; the data is the same. */
@@ -400,10 +400,10 @@ static void test_chains(struct kunit *test)
 		KUNIT_ASSERT_TRUE(test, card_take(card, 0, &card->seen));
 		KUNIT_EXPECT_EQ(test, card->seen.n, n);
 		KUNIT_EXPECT_EQ(test, card->seen.slots,
-				n + 2 <= VBUS_BLK_DIRECT ? n + 2 : 1);
-		indirect = card_stat(card, VBUS_BLK_INDIRECT);
+				n + 2 <= VBLK_DIRECT ? n + 2 : 1);
+		indirect = card_stat(card, VBLK_INDIRECT);
 		KUNIT_EXPECT_EQ(test, indirect - before,
-				n + 2 > VBUS_BLK_DIRECT ? 1ULL : 0ULL);
+				n + 2 > VBLK_DIRECT ? 1ULL : 0ULL);
 		before = indirect;
 		card_do(card, 0, &card->seen);
 		KUNIT_EXPECT_EQ(test, 0, io_wait(card, io));
@@ -418,7 +418,7 @@ static void test_chains(struct kunit *test)
 			memset(io_data(io, i), 0, 1536);
 		submit_bio(io->bio);
 		KUNIT_ASSERT_TRUE(test, card_take(card, 0, &card->seen));
-		before += n + 2 > VBUS_BLK_DIRECT;
+		before += n + 2 > VBLK_DIRECT;
 		card_do(card, 0, &card->seen);
 		KUNIT_EXPECT_EQ(test, 0, io_wait(card, io));
 		for (i = 0; i < n; i++)
@@ -478,7 +478,7 @@ static void test_plug(struct kunit *test)
 
 	card->hold = true;
 	kicks = card->fake->kicks[0];
-	counted = card_stat(card, VBUS_BLK_KICKS);
+	counted = card_stat(card, VBLK_KICKS);
 	blk_start_plug(&plug);
 	for (i = 0; i < 4; i++) {
 		/* Apart, or they would be merged. */
@@ -488,7 +488,7 @@ static void test_plug(struct kunit *test)
 	KUNIT_EXPECT_FALSE(test, ioq_south_pending(&card->fake->south[0]));
 	blk_finish_plug(&plug);
 	KUNIT_EXPECT_EQ(test, card->fake->kicks[0], kicks + 1);
-	KUNIT_EXPECT_EQ(test, card_stat(card, VBUS_BLK_KICKS), counted + 1);
+	KUNIT_EXPECT_EQ(test, card_stat(card, VBLK_KICKS), counted + 1);
 	card_serve(card, 0);
 	for (i = 0; i < 4; i++) {
 		KUNIT_EXPECT_EQ(test, 0, io_wait(card, io[i]));
@@ -545,11 +545,11 @@ static void test_answered(struct kunit *test)
 	struct io *io;
 	u64 signals, polls;
 
-	signals = card_stat(card, VBUS_BLK_SIGNALS);
-	polls = card_stat(card, VBUS_BLK_POLLS);
+	signals = card_stat(card, VBLK_SIGNALS);
+	polls = card_stat(card, VBLK_POLLS);
 	KUNIT_EXPECT_EQ(test, 0, io_run(card, REQ_OP_WRITE, 8, 2, 2048));
-	KUNIT_EXPECT_EQ(test, card_stat(card, VBUS_BLK_SIGNALS), signals);
-	KUNIT_EXPECT_EQ(test, card_stat(card, VBUS_BLK_POLLS), polls + 1);
+	KUNIT_EXPECT_EQ(test, card_stat(card, VBLK_SIGNALS), signals);
+	KUNIT_EXPECT_EQ(test, card_stat(card, VBLK_POLLS), polls + 1);
 
 	card->hold = true;
 	io = io_new(card, REQ_OP_READ, 8, 1, 512, 0);
@@ -557,7 +557,7 @@ static void test_answered(struct kunit *test)
 	KUNIT_ASSERT_TRUE(test, card_take(card, 0, &card->seen));
 	card_do(card, 0, &card->seen);
 	KUNIT_EXPECT_EQ(test, 0, io_wait(card, io));
-	KUNIT_EXPECT_EQ(test, card_stat(card, VBUS_BLK_SIGNALS), signals + 1);
+	KUNIT_EXPECT_EQ(test, card_stat(card, VBLK_SIGNALS), signals + 1);
 	io_free(io);
 }
 
@@ -566,7 +566,7 @@ static void test_looks(struct kunit *test)
 {
 	struct blk_card *card = card_start(test);
 	struct ioq_south *south = &card->fake->south[0];
-	u64 signals = card_stat(card, VBUS_BLK_SIGNALS);
+	u64 signals = card_stat(card, VBLK_SIGNALS);
 	u32 kicks = card->fake->kicks[0];
 	struct io *io[2];
 	u32 i;
@@ -585,14 +585,14 @@ static void test_looks(struct kunit *test)
 			KUNIT_EXPECT_TRUE(test, io_ended(io[0]));
 	}
 	KUNIT_EXPECT_EQ(test, card->fake->kicks[0], kicks);
-	KUNIT_EXPECT_EQ(test, card_stat(card, VBUS_BLK_SIGNALS), signals);
+	KUNIT_EXPECT_EQ(test, card_stat(card, VBLK_SIGNALS), signals);
 	if (ioq_south_signal_needed(south))
 		card_signal(card, 0);
 	for (i = 0; i < 2; i++) {
 		KUNIT_EXPECT_EQ(test, 0, io_wait(card, io[i]));
 		io_free(io[i]);
 	}
-	KUNIT_EXPECT_EQ(test, card_stat(card, VBUS_BLK_SIGNALS), signals + 1);
+	KUNIT_EXPECT_EQ(test, card_stat(card, VBLK_SIGNALS), signals + 1);
 }
 
 static struct kunit_case blk_cases[] = {

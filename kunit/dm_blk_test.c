@@ -46,7 +46,7 @@ static void shape_check(struct kunit *test, const struct shape *s)
 	KUNIT_ASSERT_EQ(test, 0, conn_guest_attr(&bg->g, s->attr, s->value));
 	blk_plug(bg);
 	KUNIT_EXPECT_EQ(test, conn_guest_reg(&bg->g, VBUS_REG_CLASS),
-			(u32)VBUS_CLASS_BLOCK);
+			(u32)VBUS_CLASS_BLK);
 	KUNIT_EXPECT_EQ(test, conn_guest_reg(&bg->g, VBUS_REG_CLASS_VERSION),
 			(u32)VBUS_BLK_VERSION);
 	KUNIT_EXPECT_EQ(test, conn_guest_reg(&bg->g, VBUS_REG_NR_QUEUES), 1U);

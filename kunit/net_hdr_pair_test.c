@@ -225,7 +225,7 @@ static void pair_rx(struct kunit *test)
 		if (skb_linearize(skb))
 			goto next;
 		ret = vbus_net_hdr_parse(&hdr, skb->data, skb->len, skb->len,
-					 VBUS_NET_FEATURES, &parsed);
+					 VNET_FEATURES, &parsed);
 		if (hdr.gso_type && le16_to_cpu(hdr.gso_size) != GSO_BY_FRAGS)
 			KUNIT_EXPECT_EQ_MSG(test, ret,
 					    host_takes(test, skb, &off),

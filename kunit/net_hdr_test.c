@@ -11,7 +11,7 @@
 /* Not exported by the driver: a copy of its own. */
 #include "../drivers/net/hdr.c"
 
-#define ALL		VBUS_NET_FEATURES
+#define ALL		VNET_FEATURES
 #define FRAME_LEN	4000
 #define HEAD_LEN	2000
 
@@ -179,7 +179,7 @@ static const struct bad_case bad_cases[] = {
 	{ "one UDP segment too many", IP4_UDP, .flags = PARTIAL, .offset = 6,
 	  .gso = UDP, .gso_size = 10, .len = 42 + 10 * 128 + 1,
 	  .features = ALL },
-	{ "longer than any frame", IP4_TCP, .len = VBUS_NET_FRAME_MAX + 1,
+	{ "longer than any frame", IP4_TCP, .len = VNET_FRAME_MAX + 1,
 	  .features = ALL },
 };
 

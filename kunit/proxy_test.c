@@ -41,7 +41,7 @@ static void test_class_names(struct kunit *test)
 		{ 0, "c0" },
 		{ VBUS_CLASS_NULL, "null" },
 		{ VBUS_CLASS_NET, "net" },
-		{ VBUS_CLASS_BLOCK, "block" },
+		{ VBUS_CLASS_BLK, "blk" },
 		{ VBUS_CLASS_CLOCK, "clock" },
 		{ VBUS_CLASS_RNG, "rng" },
 		{ VBUS_CLASS_RNG + 1, "c6" },

@@ -41,7 +41,7 @@ EXPORT_SYMBOL_GPL(vproxy_bus_id_free);
 static const char *const vproxy_class_names[] = {
 	[VBUS_CLASS_NULL] = "null",
 	[VBUS_CLASS_NET] = "net",
-	[VBUS_CLASS_BLOCK] = "block",
+	[VBUS_CLASS_BLK] = "blk",
 	[VBUS_CLASS_CLOCK] = "clock",
 	[VBUS_CLASS_RNG] = "rng",
 };

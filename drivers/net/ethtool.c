@@ -7,31 +7,31 @@
 #include <linux/ethtool.h>
 #include <linux/log2.h>
 
-#include "vbus_net.h"
+#include "vnet.h"
 
-static const char *const rx_names[VBUS_NET_RX_NR_STATS] = {
-	[VBUS_NET_RX_PACKETS] = "packets",
-	[VBUS_NET_RX_BYTES] = "bytes",
-	[VBUS_NET_RX_KICKS] = "kicks",
-	[VBUS_NET_RX_COPIED] = "copied",
-	[VBUS_NET_RX_BAD] = "bad",
-	[VBUS_NET_RX_NOMEM] = "nomem",
-	[VBUS_NET_RX_REFILL_LATE] = "refill_late",
+static const char *const rx_names[VNET_RX_NR_STATS] = {
+	[VNET_RX_PACKETS] = "packets",
+	[VNET_RX_BYTES] = "bytes",
+	[VNET_RX_KICKS] = "kicks",
+	[VNET_RX_COPIED] = "copied",
+	[VNET_RX_BAD] = "bad",
+	[VNET_RX_NOMEM] = "nomem",
+	[VNET_RX_REFILL_LATE] = "refill_late",
 };
 
-static const char *const tx_names[VBUS_NET_TX_NR_STATS] = {
-	[VBUS_NET_TX_PACKETS] = "packets",
-	[VBUS_NET_TX_BYTES] = "bytes",
-	[VBUS_NET_TX_KICKS] = "kicks",
-	[VBUS_NET_TX_POLLS] = "polls",
-	[VBUS_NET_TX_STOPS] = "stops",
-	[VBUS_NET_TX_LINEARIZED] = "linearized",
-	[VBUS_NET_TX_DROPS] = "drops",
-	[VBUS_NET_TX_BAD] = "bad",
-	[VBUS_NET_TX_TIMEOUTS] = "timeouts",
+static const char *const tx_names[VNET_TX_NR_STATS] = {
+	[VNET_TX_PACKETS] = "packets",
+	[VNET_TX_BYTES] = "bytes",
+	[VNET_TX_KICKS] = "kicks",
+	[VNET_TX_POLLS] = "polls",
+	[VNET_TX_STOPS] = "stops",
+	[VNET_TX_LINEARIZED] = "linearized",
+	[VNET_TX_DROPS] = "drops",
+	[VNET_TX_BAD] = "bad",
+	[VNET_TX_TIMEOUTS] = "timeouts",
 };
 
-static void get_drvinfo(struct net_device *dev, struct ethtool_drvinfo *info)
+static void vbus_net_get_drvinfo(struct net_device *dev, struct ethtool_drvinfo *info)
 {
 	struct vbus_net *vn = netdev_priv(dev);
 
@@ -40,16 +40,16 @@ static void get_drvinfo(struct net_device *dev, struct ethtool_drvinfo *info)
 		sizeof(info->bus_info));
 }
 
-static int get_sset_count(struct net_device *dev, int set)
+static int vbus_net_get_sset_count(struct net_device *dev, int set)
 {
 	struct vbus_net *vn = netdev_priv(dev);
 
 	if (set != ETH_SS_STATS)
 		return -EOPNOTSUPP;
-	return vn->nr_pairs * (VBUS_NET_RX_NR_STATS + VBUS_NET_TX_NR_STATS);
+	return vn->nr_pairs * (VNET_RX_NR_STATS + VNET_TX_NR_STATS);
 }
 
-static void get_strings(struct net_device *dev, u32 set, u8 *data)
+static void vbus_net_get_strings(struct net_device *dev, u32 set, u8 *data)
 {
 	struct vbus_net *vn = netdev_priv(dev);
 	unsigned int i, j;
@@ -57,15 +57,15 @@ static void get_strings(struct net_device *dev, u32 set, u8 *data)
 	if (set != ETH_SS_STATS)
 		return;
 	for (i = 0; i < vn->nr_pairs; i++) {
-		for (j = 0; j < VBUS_NET_RX_NR_STATS; j++)
+		for (j = 0; j < VNET_RX_NR_STATS; j++)
 			ethtool_sprintf(&data, "rx%u_%s", i, rx_names[j]);
-		for (j = 0; j < VBUS_NET_TX_NR_STATS; j++)
+		for (j = 0; j < VNET_TX_NR_STATS; j++)
 			ethtool_sprintf(&data, "tx%u_%s", i, tx_names[j]);
 	}
 }
 
-static void get_ethtool_stats(struct net_device *dev,
-			      struct ethtool_stats *stats, u64 *data)
+static void vbus_net_get_ethtool_stats(struct net_device *dev,
+				       struct ethtool_stats *stats, u64 *data)
 {
 	struct vbus_net *vn = netdev_priv(dev);
 	unsigned int i, j, start;
@@ -76,49 +76,49 @@ static void get_ethtool_stats(struct net_device *dev,
 
 		do {
 			start = u64_stats_fetch_begin(&rx->sync);
-			for (j = 0; j < VBUS_NET_RX_NR_STATS; j++)
+			for (j = 0; j < VNET_RX_NR_STATS; j++)
 				data[j] = u64_stats_read(&rx->stat[j]);
 		} while (u64_stats_fetch_retry(&rx->sync, start));
-		data += VBUS_NET_RX_NR_STATS;
+		data += VNET_RX_NR_STATS;
 		do {
 			start = u64_stats_fetch_begin(&tx->sync);
-			for (j = 0; j < VBUS_NET_TX_NR_STATS; j++)
+			for (j = 0; j < VNET_TX_NR_STATS; j++)
 				data[j] = u64_stats_read(&tx->stat[j]);
 		} while (u64_stats_fetch_retry(&tx->sync, start));
-		data += VBUS_NET_TX_NR_STATS;
+		data += VNET_TX_NR_STATS;
 	}
 }
 
 /* While up, what the queues have; the host may have allowed less than wanted. */
-static void get_ringparam(struct net_device *dev, struct ethtool_ringparam *ring,
-			  struct kernel_ethtool_ringparam *kernel_ring,
-			  struct netlink_ext_ack *extack)
+static void vbus_net_get_ringparam(struct net_device *dev, struct ethtool_ringparam *ring,
+				   struct kernel_ethtool_ringparam *kernel_ring,
+				   struct netlink_ext_ack *extack)
 {
 	struct vbus_net *vn = netdev_priv(dev);
 	struct vproxy_queue *rx = vn->pair[0].rx.vq;
 	struct vproxy_queue *tx = vn->pair[0].tx.vq;
 
-	ring->rx_max_pending = VBUS_NET_RING_MAX;
-	ring->tx_max_pending = VBUS_NET_RING_MAX;
+	ring->rx_max_pending = VNET_RING_MAX;
+	ring->tx_max_pending = VNET_RING_MAX;
 	ring->rx_pending = rx ? rx->size : vn->rx_size;
 	ring->tx_pending = tx ? tx->size : vn->tx_size;
 }
 
-static bool ring_size_ok(u32 size)
+static bool vbus_net_ring_size_ok(u32 size)
 {
-	return is_power_of_2(size) && size >= VBUS_NET_RING_MIN &&
-	       size <= VBUS_NET_RING_MAX;
+	return is_power_of_2(size) && size >= VNET_RING_MIN &&
+	       size <= VNET_RING_MAX;
 }
 
-static int set_ringparam(struct net_device *dev, struct ethtool_ringparam *ring,
-			 struct kernel_ethtool_ringparam *kernel_ring,
-			 struct netlink_ext_ack *extack)
+static int vbus_net_set_ringparam(struct net_device *dev, struct ethtool_ringparam *ring,
+				  struct kernel_ethtool_ringparam *kernel_ring,
+				  struct netlink_ext_ack *extack)
 {
 	struct vbus_net *vn = netdev_priv(dev);
 	u32 rx_old = vn->rx_size, tx_old = vn->tx_size;
 	int err;
 
-	if (!ring_size_ok(ring->rx_pending) || !ring_size_ok(ring->tx_pending)) {
+	if (!vbus_net_ring_size_ok(ring->rx_pending) || !vbus_net_ring_size_ok(ring->tx_pending)) {
 		NL_SET_ERR_MSG(extack, "ring sizes are powers of two from 64 to 4096");
 		return -EINVAL;
 	}
@@ -142,7 +142,7 @@ static int set_ringparam(struct net_device *dev, struct ethtool_ringparam *ring,
 	return err;
 }
 
-static void get_channels(struct net_device *dev, struct ethtool_channels *ch)
+static void vbus_net_get_channels(struct net_device *dev, struct ethtool_channels *ch)
 {
 	struct vbus_net *vn = netdev_priv(dev);
 
@@ -150,8 +150,8 @@ static void get_channels(struct net_device *dev, struct ethtool_channels *ch)
 	ch->combined_count = vn->nr_pairs;
 }
 
-static int get_link_ksettings(struct net_device *dev,
-			      struct ethtool_link_ksettings *cmd)
+static int vbus_net_get_link_ksettings(struct net_device *dev,
+				       struct ethtool_link_ksettings *cmd)
 {
 	struct vbus_net *vn = netdev_priv(dev);
 
@@ -163,14 +163,14 @@ static int get_link_ksettings(struct net_device *dev,
 }
 
 const struct ethtool_ops vbus_net_ethtool_ops = {
-	.get_drvinfo = get_drvinfo,
+	.get_drvinfo = vbus_net_get_drvinfo,
 	.get_link = ethtool_op_get_link,
-	.get_sset_count = get_sset_count,
-	.get_strings = get_strings,
-	.get_ethtool_stats = get_ethtool_stats,
-	.get_ringparam = get_ringparam,
-	.set_ringparam = set_ringparam,
-	.get_channels = get_channels,
-	.get_link_ksettings = get_link_ksettings,
+	.get_sset_count = vbus_net_get_sset_count,
+	.get_strings = vbus_net_get_strings,
+	.get_ethtool_stats = vbus_net_get_ethtool_stats,
+	.get_ringparam = vbus_net_get_ringparam,
+	.set_ringparam = vbus_net_set_ringparam,
+	.get_channels = vbus_net_get_channels,
+	.get_link_ksettings = vbus_net_get_link_ksettings,
 	.get_ts_info = ethtool_op_get_ts_info,
 };

@@ -25,13 +25,13 @@
 #include <net/ipv6.h>
 #include <asm/unaligned.h>
 
-#include "vbus_net.h"
+#include "vnet.h"
 
 /* Tags before the network header that are looked through. */
 #define MAX_VLAN_TAGS	2
 
 /* A frame of @payload bytes in segments of @size: too many of them? */
-static bool too_many_segs(u32 payload, u32 size, bool udp)
+static bool vbus_net_too_many_segs(u32 payload, u32 size, bool udp)
 {
 	return payload > size * (udp ? VBUS_NET_UDP_SEGS_MAX :
 				       VBUS_NET_TCP_SEGS_MAX);
@@ -41,7 +41,7 @@ static bool too_many_segs(u32 payload, u32 size, bool udp)
  * The transport header is where the sum starts: that is what the host goes by,
  * and skb->transport_header need not be set.
  */
-static int payload_offset(const struct sk_buff *skb)
+static int vbus_net_payload_offset(const struct sk_buff *skb)
 {
 	unsigned int type = skb_shinfo(skb)->gso_type;
 	int end = skb_checksum_start_offset(skb);
@@ -67,10 +67,10 @@ static int payload_offset(const struct sk_buff *skb)
 	return end > skb->len || end > U16_MAX ? -EINVAL : end;
 }
 
-static int fill_gso(struct vbus_net_hdr *hdr, const struct sk_buff *skb)
+static int vbus_net_fill_gso(struct vbus_net_hdr *hdr, const struct sk_buff *skb)
 {
 	const struct skb_shared_info *info = skb_shinfo(skb);
-	int hdr_len = payload_offset(skb);
+	int hdr_len = vbus_net_payload_offset(skb);
 
 	if (hdr_len < 0)
 		return hdr_len;
@@ -80,8 +80,8 @@ static int fill_gso(struct vbus_net_hdr *hdr, const struct sk_buff *skb)
 		hdr->gso_type = VBUS_NET_GSO_TCPV6;
 	else
 		hdr->gso_type = VBUS_NET_GSO_UDP;
-	if (too_many_segs(skb->len - hdr_len, info->gso_size,
-			  hdr->gso_type == VBUS_NET_GSO_UDP))
+	if (vbus_net_too_many_segs(skb->len - hdr_len, info->gso_size,
+				   hdr->gso_type == VBUS_NET_GSO_UDP))
 		return -EINVAL;
 	if (info->gso_type & SKB_GSO_TCP_ECN)
 		hdr->gso_type |= VBUS_NET_GSO_ECN;
@@ -111,7 +111,7 @@ int vbus_net_hdr_fill(struct vbus_net_hdr *hdr, const struct sk_buff *skb)
 		hdr->csum_start = cpu_to_le16(start);
 		hdr->csum_offset = cpu_to_le16(skb->csum_offset);
 	}
-	return skb_is_gso(skb) ? fill_gso(hdr, skb) : 0;
+	return skb_is_gso(skb) ? vbus_net_fill_gso(hdr, skb) : 0;
 }
 
 /**
@@ -136,15 +136,15 @@ netdev_features_t vbus_net_features_check(struct sk_buff *skb,
 		return features;
 	if (skb->ip_summed != CHECKSUM_PARTIAL)
 		return features & ~NETIF_F_GSO_MASK;
-	hdr_len = payload_offset(skb);
-	if (hdr_len >= 0 && too_many_segs(skb->len - hdr_len, info->gso_size,
-					  info->gso_type & SKB_GSO_UDP_L4))
+	hdr_len = vbus_net_payload_offset(skb);
+	if (hdr_len >= 0 && vbus_net_too_many_segs(skb->len - hdr_len, info->gso_size,
+						   info->gso_type & SKB_GSO_UDP_L4))
 		features &= ~NETIF_F_GSO_MASK;
 	return features;
 }
 
 /* Find the network header; its offset, or 0 if @head_len ends before it. */
-static u32 network_header(const u8 *frame, u32 head_len, __be16 *proto)
+static u32 vbus_net_network_header(const u8 *frame, u32 head_len, __be16 *proto)
 {
 	u32 off = ETH_HLEN;
 	int i;
@@ -164,8 +164,8 @@ static u32 network_header(const u8 *frame, u32 head_len, __be16 *proto)
 /* Do extension headers from @off on lead to protocol @want at @start? A fragment
  * does not. Ends: each turn moves @off on.
  */
-static bool extensions_lead_to(const u8 *frame, u32 off, u32 start, u8 next,
-			       u8 want)
+static bool vbus_net_extensions_lead_to(const u8 *frame, u32 off, u32 start, u8 next,
+					u8 want)
 {
 	while (off < start) {
 		if (start - off < sizeof(struct ipv6_opt_hdr) ||
@@ -179,13 +179,13 @@ static bool extensions_lead_to(const u8 *frame, u32 off, u32 start, u8 next,
 }
 
 /* Does the frame hold protocol @want at @start, as the header claims? */
-static bool transport_matches(const u8 *frame, u32 head_len, u32 start,
-			      u8 gso, u8 want)
+static bool vbus_net_transport_matches(const u8 *frame, u32 head_len, u32 start,
+				       u8 gso, u8 want)
 {
 	__be16 proto;
 	u32 off;
 
-	off = network_header(frame, head_len, &proto);
+	off = vbus_net_network_header(frame, head_len, &proto);
 	if (!off || start <= off || start > head_len)
 		return false;
 	if (proto == htons(ETH_P_IP) && gso != VBUS_NET_GSO_TCPV6) {
@@ -206,17 +206,17 @@ static bool transport_matches(const u8 *frame, u32 head_len, u32 start,
 		if (start - off < sizeof(struct ipv6hdr) ||
 		    frame[off] >> 4 != 6)
 			return false;
-		return extensions_lead_to(frame, off + sizeof(struct ipv6hdr),
-					  start,
-					  frame[off + offsetof(struct ipv6hdr,
-							       nexthdr)], want);
+		return vbus_net_extensions_lead_to(frame, off + sizeof(struct ipv6hdr),
+						   start,
+						   frame[off + offsetof(struct ipv6hdr,
+									nexthdr)], want);
 	}
 	return false;
 }
 
-static int parse_gso(const struct vbus_net_hdr *hdr, const u8 *frame,
-		     u32 head_len, u32 len, u64 features,
-		     struct vbus_net_offload *o)
+static int vbus_net_parse_gso(const struct vbus_net_hdr *hdr, const u8 *frame,
+			      u32 head_len, u32 len, u64 features,
+			      struct vbus_net_offload *o)
 {
 	u8 gso = hdr->gso_type & ~VBUS_NET_GSO_ECN;
 	bool ecn = hdr->gso_type & VBUS_NET_GSO_ECN;
@@ -251,16 +251,16 @@ static int parse_gso(const struct vbus_net_hdr *hdr, const u8 *frame,
 
 	if (gso == VBUS_NET_GSO_UDP) {
 		if (o->csum_offset != offsetof(struct udphdr, check) ||
-		    !transport_matches(frame, head_len, o->csum_start, gso,
-				       IPPROTO_UDP))
+		    !vbus_net_transport_matches(frame, head_len, o->csum_start, gso,
+						IPPROTO_UDP))
 			return -EINVAL;
 		hdr_end += sizeof(struct udphdr);
 	} else {
 		u32 doff;
 
 		if (o->csum_offset != offsetof(struct tcphdr, check) ||
-		    !transport_matches(frame, head_len, o->csum_start, gso,
-				       IPPROTO_TCP))
+		    !vbus_net_transport_matches(frame, head_len, o->csum_start, gso,
+						IPPROTO_TCP))
 			return -EINVAL;
 		if (head_len - o->csum_start < sizeof(struct tcphdr))
 			return -EINVAL;
@@ -274,7 +274,7 @@ static int parse_gso(const struct vbus_net_hdr *hdr, const u8 *frame,
 	/* One segment's worth needs no segmentation, whatever the host says. */
 	if (len - hdr_end <= size)
 		return 0;
-	if (too_many_segs(len - hdr_end, size, gso == VBUS_NET_GSO_UDP))
+	if (vbus_net_too_many_segs(len - hdr_end, size, gso == VBUS_NET_GSO_UDP))
 		return -EINVAL;
 	o->gso_type = type | SKB_GSO_DODGY;
 	o->gso_size = size;
@@ -298,7 +298,7 @@ int vbus_net_hdr_parse(const struct vbus_net_hdr *hdr, const u8 *frame,
 {
 	memset(off, 0, sizeof(*off));
 	/* Buffers hold a little more than the longest frame. */
-	if (len > VBUS_NET_FRAME_MAX)
+	if (len > VNET_FRAME_MAX)
 		return -EINVAL;
 	if (hdr->reserved ||
 	    hdr->flags & ~(VBUS_NET_HDR_PARTIAL | VBUS_NET_HDR_VALID) ||
@@ -324,5 +324,5 @@ int vbus_net_hdr_parse(const struct vbus_net_hdr *hdr, const u8 *frame,
 	}
 	if (hdr->gso_type == VBUS_NET_GSO_NONE)
 		return 0;
-	return parse_gso(hdr, frame, head_len, len, features, off);
+	return vbus_net_parse_gso(hdr, frame, head_len, len, features, off);
 }

@@ -13,18 +13,18 @@
 #include <linux/module.h>
 #include <linux/rtnetlink.h>
 
-#include "vbus_net.h"
+#include "vnet.h"
 
 #define TX_TIMEOUT	(10 * HZ)
 
-static void rx_signal(struct vproxy_queue *vq)
+static void vbus_net_rx_signal(struct vproxy_queue *vq)
 {
 	struct vbus_net_rx *rx = vq->priv;
 
 	napi_schedule(&rx->napi);
 }
 
-static void tx_signal(struct vproxy_queue *vq)
+static void vbus_net_tx_signal(struct vproxy_queue *vq)
 {
 	struct vbus_net_tx *tx = vq->priv;
 
@@ -48,13 +48,13 @@ void vbus_net_broken(struct vbus_net *vn, const char *what)
 		   what);
 }
 
-static int read_config(struct vbus_net *vn, struct vbus_net_config *config)
+static int vbus_net_read_config(struct vbus_net *vn, struct vbus_net_config *config)
 {
 	return vproxy_config_read(vn->vdev, 0, config, sizeof(*config));
 }
 
 /* Make the carrier what the host says. */
-static void update_link(struct vbus_net *vn)
+static void vbus_net_update_link(struct vbus_net *vn)
 {
 	struct vbus_net_config config;
 	u32 speed;
@@ -63,7 +63,7 @@ static void update_link(struct vbus_net *vn)
 	mutex_lock(&vn->link_lock);
 	if (!vn->up || test_bit(0, &vn->broken))
 		goto unlock;
-	err = read_config(vn, &config);
+	err = vbus_net_read_config(vn, &config);
 	if (err) {
 		netif_carrier_off(vn->dev);
 		goto unlock;
@@ -86,10 +86,10 @@ static void vbus_net_config_changed(struct vproxy_device *vdev)
 	if (vproxy_needs_reset(vdev))
 		vbus_net_broken(vn, "device wants a reset");
 	else
-		update_link(vn);
+		vbus_net_update_link(vn);
 }
 
-static int create_queues(struct vbus_net *vn)
+static int vbus_net_create_queues(struct vbus_net *vn)
 {
 	struct vproxy_queue_params *params;
 	char (*name)[16];
@@ -108,11 +108,11 @@ static int create_queues(struct vbus_net *vn)
 		snprintf(name[2 * i + 1], sizeof(*name), "tx%u", i);
 		rx->name = name[2 * i];
 		rx->size = vn->rx_size;
-		rx->signal = rx_signal;
+		rx->signal = vbus_net_rx_signal;
 		rx->priv = &vn->pair[i].rx;
 		tx->name = name[2 * i + 1];
 		tx->size = vn->tx_size;
-		tx->signal = tx_signal;
+		tx->signal = vbus_net_tx_signal;
 		tx->priv = &vn->pair[i].tx;
 	}
 	err = vproxy_create_queues(vn->vdev, 2 * vn->nr_pairs, params);
@@ -122,7 +122,7 @@ out:
 	return err;
 }
 
-static void free_queues(struct vbus_net *vn)
+static void vbus_net_free_queues(struct vbus_net *vn)
 {
 	unsigned int i;
 
@@ -136,8 +136,8 @@ static void free_queues(struct vbus_net *vn)
 /* The pairs share the CPUs: what a CPU sends goes by its pair, and it hears of
  * that pair's completions and of what the pair received.
  */
-static void pair_cpus(const struct vbus_net *vn, unsigned int pair,
-		      struct cpumask *mask)
+static void vbus_net_pair_cpus(const struct vbus_net *vn, unsigned int pair,
+			       struct cpumask *mask)
 {
 	unsigned int n = 0;
 	int cpu;
@@ -148,7 +148,7 @@ static void pair_cpus(const struct vbus_net *vn, unsigned int pair,
 			cpumask_set_cpu(cpu, mask);
 }
 
-static void set_xps(struct vbus_net *vn)
+static void vbus_net_set_xps(struct vbus_net *vn)
 {
 	cpumask_var_t mask;
 	unsigned int i;
@@ -156,14 +156,14 @@ static void set_xps(struct vbus_net *vn)
 	if (vn->nr_pairs < 2 || !zalloc_cpumask_var(&mask, GFP_KERNEL))
 		return;
 	for (i = 0; i < vn->nr_pairs; i++) {
-		pair_cpus(vn, i, mask);
+		vbus_net_pair_cpus(vn, i, mask);
 		netif_set_xps_queue(vn->dev, mask, i);
 	}
 	free_cpumask_var(mask);
 }
 
 /* Vectors are new whenever the queues are. */
-static void set_affinity(struct vbus_net *vn)
+static void vbus_net_set_affinity(struct vbus_net *vn)
 {
 	cpumask_var_t mask;
 	unsigned int i;
@@ -171,7 +171,7 @@ static void set_affinity(struct vbus_net *vn)
 	if (vn->nr_pairs < 2 || !zalloc_cpumask_var(&mask, GFP_KERNEL))
 		return;
 	for (i = 0; i < 2 * vn->nr_pairs; i++) {
-		pair_cpus(vn, i / 2, mask);
+		vbus_net_pair_cpus(vn, i / 2, mask);
 		/* More pairs than CPUs: any will do. */
 		if (cpumask_empty(mask))
 			continue;
@@ -180,7 +180,7 @@ static void set_affinity(struct vbus_net *vn)
 	free_cpumask_var(mask);
 }
 
-static void enable_napi(struct vbus_net *vn)
+static void vbus_net_enable_napi(struct vbus_net *vn)
 {
 	unsigned int i;
 
@@ -194,7 +194,7 @@ static void enable_napi(struct vbus_net *vn)
 	}
 }
 
-static void disable_napi(struct vbus_net *vn)
+static void vbus_net_disable_napi(struct vbus_net *vn)
 {
 	unsigned int i;
 
@@ -207,10 +207,10 @@ static void disable_napi(struct vbus_net *vn)
 }
 
 /* Reset, and leave the device as probe found it: negotiated, no queues. */
-static void reset_device(struct vbus_net *vn)
+static void vbus_net_reset_device(struct vbus_net *vn)
 {
 	vproxy_reset(vn->vdev);
-	free_queues(vn);
+	vbus_net_free_queues(vn);
 	vn->stale = vproxy_device_gone(vn->vdev) ||
 		    vproxy_renegotiate(vn->vdev);
 }
@@ -233,7 +233,7 @@ int vbus_net_up(struct vbus_net *vn)
 			return err;
 		vn->stale = false;
 	}
-	err = create_queues(vn);
+	err = vbus_net_create_queues(vn);
 	if (err) {
 		vn->stale = true;
 		return err;
@@ -250,7 +250,7 @@ int vbus_net_up(struct vbus_net *vn)
 		if (err)
 			goto reset;
 	}
-	set_affinity(vn);
+	vbus_net_set_affinity(vn);
 	clear_bit(0, &vn->broken);
 	/* Cleared before the device can break again, which may be at once on
 	 * another CPU; pairs with test_and_set_bit() in vbus_net_broken().
@@ -262,17 +262,17 @@ int vbus_net_up(struct vbus_net *vn)
 	/* From here on frames may arrive; what comes early waits for NAPI. */
 	for (i = 0; i < vn->nr_pairs; i++)
 		vproxy_queue_kick(vn->pair[i].rx.vq);
-	enable_napi(vn);
+	vbus_net_enable_napi(vn);
 	netif_tx_start_all_queues(vn->dev);
 
 	mutex_lock(&vn->link_lock);
 	vn->up = true;
 	mutex_unlock(&vn->link_lock);
-	update_link(vn);
+	vbus_net_update_link(vn);
 	return 0;
 
 reset:
-	reset_device(vn);
+	vbus_net_reset_device(vn);
 	return err;
 }
 
@@ -295,9 +295,9 @@ void vbus_net_down(struct vbus_net *vn)
 		return;
 	netif_carrier_off(vn->dev);
 	/* NAPI first, or it would wake the queues again. */
-	disable_napi(vn);
+	vbus_net_disable_napi(vn);
 	netif_tx_disable(vn->dev);
-	reset_device(vn);
+	vbus_net_reset_device(vn);
 }
 
 static int vbus_net_open(struct net_device *dev)
@@ -324,7 +324,7 @@ static void vbus_net_reset_work(struct work_struct *work)
 		for (i = 0; i < vn->nr_pairs; i++)
 			if (xchg(&vn->pair[i].tx.stalled, 0))
 				vbus_net_tx_count(&vn->pair[i].tx,
-						  VBUS_NET_TX_TIMEOUTS, 1);
+						  VNET_TX_TIMEOUTS, 1);
 		err = vbus_net_up(vn);
 		if (err)
 			netdev_err(vn->dev, "does not restart: %d\n", err);
@@ -364,10 +364,10 @@ static void vbus_net_get_stats64(struct net_device *dev,
 
 		do {
 			start = u64_stats_fetch_begin(&rx->sync);
-			packets = u64_stats_read(&rx->stat[VBUS_NET_RX_PACKETS]);
-			bytes = u64_stats_read(&rx->stat[VBUS_NET_RX_BYTES]);
-			bad = u64_stats_read(&rx->stat[VBUS_NET_RX_BAD]);
-			drops = u64_stats_read(&rx->stat[VBUS_NET_RX_NOMEM]);
+			packets = u64_stats_read(&rx->stat[VNET_RX_PACKETS]);
+			bytes = u64_stats_read(&rx->stat[VNET_RX_BYTES]);
+			bad = u64_stats_read(&rx->stat[VNET_RX_BAD]);
+			drops = u64_stats_read(&rx->stat[VNET_RX_NOMEM]);
 		} while (u64_stats_fetch_retry(&rx->sync, start));
 		stats->rx_packets += packets;
 		stats->rx_bytes += bytes;
@@ -377,11 +377,11 @@ static void vbus_net_get_stats64(struct net_device *dev,
 
 		do {
 			start = u64_stats_fetch_begin(&tx->sync);
-			packets = u64_stats_read(&tx->stat[VBUS_NET_TX_PACKETS]);
-			bytes = u64_stats_read(&tx->stat[VBUS_NET_TX_BYTES]);
-			drops = u64_stats_read(&tx->stat[VBUS_NET_TX_DROPS]) +
-				u64_stats_read(&tx->stat[VBUS_NET_TX_BAD]);
-			bad = u64_stats_read(&tx->stat[VBUS_NET_TX_TIMEOUTS]);
+			packets = u64_stats_read(&tx->stat[VNET_TX_PACKETS]);
+			bytes = u64_stats_read(&tx->stat[VNET_TX_BYTES]);
+			drops = u64_stats_read(&tx->stat[VNET_TX_DROPS]) +
+				u64_stats_read(&tx->stat[VNET_TX_BAD]);
+			bad = u64_stats_read(&tx->stat[VNET_TX_TIMEOUTS]);
 		} while (u64_stats_fetch_retry(&tx->sync, start));
 		stats->tx_packets += packets;
 		stats->tx_bytes += bytes;
@@ -404,7 +404,7 @@ static const struct net_device_ops vbus_net_ops = {
 };
 
 /* What the stack may leave to us follows from what the host takes. */
-static void set_features(struct net_device *dev, u64 features)
+static void vbus_net_set_features(struct net_device *dev, u64 features)
 {
 	dev->features = NETIF_F_HIGHDMA;
 	dev->hw_features = NETIF_F_SG;
@@ -428,15 +428,15 @@ static void set_features(struct net_device *dev, u64 features)
 }
 
 /* How many pairs both can use. */
-static unsigned int choose_pairs(struct vproxy_device *vdev, u32 offered)
+static unsigned int vbus_net_choose_pairs(struct vproxy_device *vdev, u32 offered)
 {
 	u32 pairs = min3(offered, vdev->nr_queues / 2, num_online_cpus());
 
 	return min_t(u32, pairs, VBUS_NET_MAX_PAIRS);
 }
 
-static int check_config(struct vproxy_device *vdev,
-			const struct vbus_net_config *config)
+static int vbus_net_check_config(struct vproxy_device *vdev,
+				 const struct vbus_net_config *config)
 {
 	u32 mtu = le32_to_cpu(config->mtu);
 
@@ -450,7 +450,7 @@ static int check_config(struct vproxy_device *vdev,
 			mtu, VBUS_NET_MTU_MIN, VBUS_NET_MTU_MAX);
 		return -EINVAL;
 	}
-	if (!choose_pairs(vdev, le32_to_cpu(config->nr_pairs))) {
+	if (!vbus_net_choose_pairs(vdev, le32_to_cpu(config->nr_pairs))) {
 		dev_err(&vdev->dev, "host offers %u pairs in %u queues, need one\n",
 			le32_to_cpu(config->nr_pairs), vdev->nr_queues);
 		return -EINVAL;
@@ -458,7 +458,7 @@ static int check_config(struct vproxy_device *vdev,
 	return 0;
 }
 
-static int init_pairs(struct vbus_net *vn)
+static int vbus_net_init_pairs(struct vbus_net *vn)
 {
 	unsigned int i;
 
@@ -481,7 +481,7 @@ static int init_pairs(struct vbus_net *vn)
 	return 0;
 }
 
-static void free_card(struct vbus_net *vn)
+static void vbus_net_free_card(struct vbus_net *vn)
 {
 	struct vbus_net_pair *pair = vn->pair;
 
@@ -502,10 +502,10 @@ static int vbus_net_probe(struct vproxy_device *vdev)
 	err = vproxy_config_read(vdev, 0, &config, sizeof(config));
 	if (err)
 		return err;
-	err = check_config(vdev, &config);
+	err = vbus_net_check_config(vdev, &config);
 	if (err)
 		return err;
-	pairs = choose_pairs(vdev, le32_to_cpu(config.nr_pairs));
+	pairs = vbus_net_choose_pairs(vdev, le32_to_cpu(config.nr_pairs));
 	dev = alloc_etherdev_mqs(sizeof(*vn), pairs, pairs);
 	if (!dev)
 		return -ENOMEM;
@@ -514,8 +514,8 @@ static int vbus_net_probe(struct vproxy_device *vdev)
 	vn->dev = dev;
 	vn->vdev = vdev;
 	vn->nr_pairs = pairs;
-	vn->rx_size = VBUS_NET_RX_RING;
-	vn->tx_size = VBUS_NET_TX_RING;
+	vn->rx_size = VNET_RX_RING;
+	vn->tx_size = VNET_TX_RING;
 	vn->speed = SPEED_UNKNOWN;
 	mutex_init(&vn->link_lock);
 	INIT_WORK(&vn->reset, vbus_net_reset_work);
@@ -530,7 +530,7 @@ static int vbus_net_probe(struct vproxy_device *vdev)
 	dev->max_mtu = VBUS_NET_MTU_MAX;
 	dev->mtu = le32_to_cpu(config.mtu);
 	netif_set_tso_max_segs(dev, VBUS_NET_TCP_SEGS_MAX);
-	set_features(dev, vdev->features);
+	vbus_net_set_features(dev, vdev->features);
 	if (is_valid_ether_addr(config.mac)) {
 		eth_hw_addr_set(dev, config.mac);
 	} else {
@@ -540,17 +540,17 @@ static int vbus_net_probe(struct vproxy_device *vdev)
 	}
 	netif_carrier_off(dev);
 
-	err = init_pairs(vn);
+	err = vbus_net_init_pairs(vn);
 	if (err)
 		goto free;
-	set_xps(vn);
+	vbus_net_set_xps(vn);
 	err = register_netdev(dev);
 	if (err)
 		goto free;
 	return 0;
 
 free:
-	free_card(vn);
+	vbus_net_free_card(vn);
 	return err;
 }
 
@@ -561,7 +561,7 @@ static void vbus_net_remove(struct vproxy_device *vdev)
 	/* Takes it down if it is up; after that the work finds it so. */
 	unregister_netdev(vn->dev);
 	cancel_work_sync(&vn->reset);
-	free_card(vn);
+	vbus_net_free_card(vn);
 }
 
 static struct vproxy_driver vbus_net_driver = {
@@ -569,7 +569,7 @@ static struct vproxy_driver vbus_net_driver = {
 		.name = "vbus-net",
 	},
 	.class_id = VBUS_CLASS_NET,
-	.features = VBUS_NET_FEATURES,
+	.features = VNET_FEATURES,
 	.probe = vbus_net_probe,
 	.remove = vbus_net_remove,
 	.config_changed = vbus_net_config_changed,

@@ -19,7 +19,7 @@
 #include <linux/skbuff.h>
 #include <net/page_pool.h>
 
-#include "vbus_net.h"
+#include "vnet.h"
 
 #define RX_PAD		(NET_SKB_PAD + NET_IP_ALIGN)
 #define RX_ROOM		(PAGE_SIZE - RX_PAD - \
@@ -40,7 +40,7 @@
 #define RX_RETRY	msecs_to_jiffies(50)
 
 /* Post buffers into all free slots. Return: false if memory ran out. */
-static bool rx_fill(struct vbus_net_rx *rx, gfp_t gfp)
+static bool vbus_net_rx_fill(struct vbus_net_rx *rx, gfp_t gfp)
 {
 	struct device *dma_dev = rx->vn->vdev->dma_dev;
 	struct ioq_north *ring = &rx->vq->ring;
@@ -73,18 +73,18 @@ static bool rx_fill(struct vbus_net_rx *rx, gfp_t gfp)
 	return true;
 }
 
-static void rx_refill(struct vbus_net_rx *rx)
+static void vbus_net_rx_refill(struct vbus_net_rx *rx)
 {
 	struct ioq_north *ring = &rx->vq->ring;
-	bool complete = rx_fill(rx, GFP_ATOMIC);
+	bool complete = vbus_net_rx_fill(rx, GFP_ATOMIC);
 
 	if (vproxy_queue_kick(rx->vq))
-		vbus_net_rx_count(rx, VBUS_NET_RX_KICKS, 1);
+		vbus_net_rx_count(rx, VNET_RX_KICKS, 1);
 	/* With enough buffers posted the next frame brings us back here. Else
 	 * there may be no next frame: come back by time.
 	 */
 	if (!complete && ioq_north_outstanding(ring) < RX_LOW) {
-		vbus_net_rx_count(rx, VBUS_NET_RX_REFILL_LATE, 1);
+		vbus_net_rx_count(rx, VNET_RX_REFILL_LATE, 1);
 		schedule_delayed_work(&rx->refill, RX_RETRY);
 	}
 }
@@ -101,7 +101,7 @@ void vbus_net_rx_refill_work(struct work_struct *work)
 }
 
 /* Next completed chain: its page, no longer mapped; or NULL. */
-static struct page *rx_next(struct vbus_net_rx *rx, u32 *len)
+static struct page *vbus_net_rx_next(struct vbus_net_rx *rx, u32 *len)
 {
 	struct vbus_net_rx_buf *buf;
 
@@ -119,8 +119,8 @@ static struct page *rx_next(struct vbus_net_rx *rx, u32 *len)
 	return buf->page;
 }
 
-static struct sk_buff *rx_head(struct vbus_net_rx *rx, struct page *page,
-			       u32 len, bool whole)
+static struct sk_buff *vbus_net_rx_head(struct vbus_net_rx *rx, struct page *page,
+					u32 len, bool whole)
 {
 	u8 *frame = page_address(page) + RX_PAD + VBUS_NET_HDR_SIZE;
 	struct sk_buff *skb;
@@ -129,7 +129,7 @@ static struct sk_buff *rx_head(struct vbus_net_rx *rx, struct page *page,
 		skb = napi_alloc_skb(&rx->napi, len);
 		if (skb) {
 			skb_put_data(skb, frame, len);
-			vbus_net_rx_count(rx, VBUS_NET_RX_COPIED, 1);
+			vbus_net_rx_count(rx, VNET_RX_COPIED, 1);
 		}
 		page_pool_recycle_direct(rx->pool, page);
 		return skb;
@@ -149,14 +149,14 @@ static struct sk_buff *rx_head(struct vbus_net_rx *rx, struct page *page,
  * none. Return: 0, -EINVAL for an empty chain, -EPROTO if some are missing:
  * the host publishes all of a frame at once.
  */
-static int rx_frags(struct vbus_net_rx *rx, struct sk_buff *skb, u32 nr)
+static int vbus_net_rx_frags(struct vbus_net_rx *rx, struct sk_buff *skb, u32 nr)
 {
 	struct page *page;
 	int err = 0;
 	u32 i, len;
 
 	for (i = 0; i < nr; i++) {
-		page = rx_next(rx, &len);
+		page = vbus_net_rx_next(rx, &len);
 		if (!page)
 			return -EPROTO;
 		if (!len)
@@ -170,8 +170,8 @@ static int rx_frags(struct vbus_net_rx *rx, struct sk_buff *skb, u32 nr)
 }
 
 /* Hand what the header says to the skb. */
-static int rx_offload(struct vbus_net_rx *rx, struct sk_buff *skb,
-		      const struct vbus_net_hdr *hdr)
+static int vbus_net_rx_offload(struct vbus_net_rx *rx, struct sk_buff *skb,
+			       const struct vbus_net_hdr *hdr)
 {
 	struct vbus_net_offload off;
 	int err;
@@ -199,7 +199,7 @@ static int rx_offload(struct vbus_net_rx *rx, struct sk_buff *skb,
 /* Receive a frame whose first chain is @page.
  * Return: bytes, 0 if it was dropped, -EPROTO for a violation of the protocol.
  */
-static int rx_frame(struct vbus_net_rx *rx, struct page *page, u32 len)
+static int vbus_net_rx_frame(struct vbus_net_rx *rx, struct page *page, u32 len)
 {
 	struct vbus_net_hdr hdr;
 	struct sk_buff *skb;
@@ -219,22 +219,22 @@ static int rx_frame(struct vbus_net_rx *rx, struct page *page, u32 len)
 	len -= VBUS_NET_HDR_SIZE;
 	if (len < ETH_HLEN) {
 		page_pool_recycle_direct(rx->pool, page);
-		err = rx_frags(rx, NULL, nr - 1);
-		vbus_net_rx_count(rx, VBUS_NET_RX_BAD, 1);
+		err = vbus_net_rx_frags(rx, NULL, nr - 1);
+		vbus_net_rx_count(rx, VNET_RX_BAD, 1);
 		return err == -EPROTO ? err : 0;
 	}
 
-	skb = rx_head(rx, page, len, nr == 1);
-	err = rx_frags(rx, skb, nr - 1);
+	skb = vbus_net_rx_head(rx, page, len, nr == 1);
+	err = vbus_net_rx_frags(rx, skb, nr - 1);
 	if (!skb) {
-		vbus_net_rx_count(rx, VBUS_NET_RX_NOMEM, 1);
+		vbus_net_rx_count(rx, VNET_RX_NOMEM, 1);
 		return err == -EPROTO ? err : 0;
 	}
 	if (!err)
-		err = rx_offload(rx, skb, &hdr);
+		err = vbus_net_rx_offload(rx, skb, &hdr);
 	if (err) {
 		napi_consume_skb(skb, 1);
-		vbus_net_rx_count(rx, VBUS_NET_RX_BAD, 1);
+		vbus_net_rx_count(rx, VNET_RX_BAD, 1);
 		return err == -EPROTO ? err : 0;
 	}
 	bytes = skb->len;
@@ -259,11 +259,11 @@ int vbus_net_rx_poll(struct napi_struct *napi, int budget)
 		return 0;
 	}
 	while (done < budget) {
-		page = rx_next(rx, &len);
+		page = vbus_net_rx_next(rx, &len);
 		if (!page)
 			break;
 		done++;
-		ret = rx_frame(rx, page, len);
+		ret = vbus_net_rx_frame(rx, page, len);
 		if (unlikely(ret < 0))
 			goto broken;
 		if (ret) {
@@ -276,13 +276,13 @@ int vbus_net_rx_poll(struct napi_struct *napi, int budget)
 		goto broken;
 	if (packets) {
 		u64_stats_update_begin(&rx->sync);
-		u64_stats_add(&rx->stat[VBUS_NET_RX_PACKETS], packets);
-		u64_stats_add(&rx->stat[VBUS_NET_RX_BYTES], bytes);
+		u64_stats_add(&rx->stat[VNET_RX_PACKETS], packets);
+		u64_stats_add(&rx->stat[VNET_RX_BYTES], bytes);
 		u64_stats_update_end(&rx->sync);
 	}
 	if (ioq_north_free(ring) >= min_t(u32, RX_BATCH, rx->mask / 4 + 1) ||
 	    ioq_north_outstanding(ring) < RX_LOW)
-		rx_refill(rx);
+		vbus_net_rx_refill(rx);
 	if (done == budget)
 		return budget;
 	/* While NAPI still owns the ring. A signal that comes before
@@ -328,7 +328,7 @@ int vbus_net_rx_setup(struct vbus_net_rx *rx, struct vproxy_queue *vq)
 		return err;
 	}
 	/* Some will do; less than the largest frame will not. */
-	if (!rx_fill(rx, GFP_KERNEL) &&
+	if (!vbus_net_rx_fill(rx, GFP_KERNEL) &&
 	    ioq_north_outstanding(&vq->ring) < RX_MAX_CHAINS)
 		return -ENOMEM;
 	return 0;

@@ -16,9 +16,9 @@
 #include <linux/dma-mapping.h>
 #include <linux/skbuff.h>
 
-#include "vbus_net.h"
+#include "vnet.h"
 
-static void tx_unmap(struct vbus_net_tx *tx, struct vbus_net_tx_seg *seg)
+static void vbus_net_tx_unmap(struct vbus_net_tx *tx, struct vbus_net_tx_seg *seg)
 {
 	struct device *dma_dev = tx->vn->vdev->dma_dev;
 
@@ -32,20 +32,20 @@ static void tx_unmap(struct vbus_net_tx *tx, struct vbus_net_tx_seg *seg)
 }
 
 /* Free one chain; its segments start at @tail. */
-static u32 tx_finish(struct vbus_net_tx *tx, u32 tail, int budget)
+static u32 vbus_net_tx_finish(struct vbus_net_tx *tx, u32 tail, int budget)
 {
 	struct vbus_net_tx_seg *first = &tx->seg[tail & tx->mask];
 	u32 i, nr = first->nr;
 
 	for (i = 0; i < nr; i++)
-		tx_unmap(tx, &tx->seg[(tail + i) & tx->mask]);
+		vbus_net_tx_unmap(tx, &tx->seg[(tail + i) & tx->mask]);
 	napi_consume_skb(first->skb, budget);
 	first->skb = NULL;
 	return nr;
 }
 
 /* Free what the host has read. Return: number of frames. */
-static u32 tx_reclaim(struct vbus_net_tx *tx, int budget)
+static u32 vbus_net_tx_reclaim(struct vbus_net_tx *tx, int budget)
 {
 	struct ioq_north *ring = &tx->vq->ring;
 	struct vbus_net_tx_seg *first;
@@ -59,7 +59,7 @@ static u32 tx_reclaim(struct vbus_net_tx *tx, int budget)
 		}
 		packets++;
 		bytes += first->bytes;
-		tx->tail += tx_finish(tx, tx->tail, budget);
+		tx->tail += vbus_net_tx_finish(tx, tx->tail, budget);
 	}
 	if (packets)
 		netdev_tx_completed_queue(tx->txq, packets, bytes);
@@ -68,7 +68,7 @@ static u32 tx_reclaim(struct vbus_net_tx *tx, int budget)
 	return packets;
 }
 
-static void tx_wake(struct vbus_net_tx *tx)
+static void vbus_net_tx_wake(struct vbus_net_tx *tx)
 {
 	u32 room = min(2 * tx->max_segs, tx->mask + 1);
 
@@ -78,7 +78,7 @@ static void tx_wake(struct vbus_net_tx *tx)
 }
 
 /* See the head of this file. Ends: each turn frees a chain and none is added. */
-static void tx_arm(struct vbus_net_tx *tx, int budget)
+static void vbus_net_tx_arm(struct vbus_net_tx *tx, int budget)
 {
 	struct ioq_north *ring = &tx->vq->ring;
 	u32 after;
@@ -88,24 +88,24 @@ static void tx_arm(struct vbus_net_tx *tx, int budget)
 			after -= after / 4;
 		if (ioq_north_enable_signals(ring, after))
 			return;
-		if (!tx_reclaim(tx, budget))
+		if (!vbus_net_tx_reclaim(tx, budget))
 			return;
-		tx_wake(tx);
+		vbus_net_tx_wake(tx);
 	}
 }
 
 /* Kick first: a host that works within the kick is done when we ask for the
  * signal, and then none is needed.
  */
-static void tx_flush(struct vbus_net_tx *tx)
+static void vbus_net_tx_flush(struct vbus_net_tx *tx)
 {
 	if (vproxy_queue_kick(tx->vq))
-		vbus_net_tx_count(tx, VBUS_NET_TX_KICKS, 1);
-	tx_arm(tx, 0);
+		vbus_net_tx_count(tx, VNET_TX_KICKS, 1);
+	vbus_net_tx_arm(tx, 0);
 }
 
-static bool tx_map(struct vbus_net_tx *tx, struct vbus_net_tx_seg *seg,
-		   dma_addr_t dma, u32 len, bool page, struct ioq_seg *out)
+static bool vbus_net_tx_map(struct vbus_net_tx *tx, struct vbus_net_tx_seg *seg,
+			    dma_addr_t dma, u32 len, bool page, struct ioq_seg *out)
 {
 	if (unlikely(dma_mapping_error(tx->vn->vdev->dma_dev, dma)))
 		return false;
@@ -121,7 +121,7 @@ static bool tx_map(struct vbus_net_tx *tx, struct vbus_net_tx_seg *seg,
 /* Write the header, into the headroom if nobody else sees that.
  * Return: 1 if it needs a segment of its own, 0 if not, or errno.
  */
-static int tx_header(struct vbus_net_tx *tx, struct sk_buff *skb)
+static int vbus_net_tx_header(struct vbus_net_tx *tx, struct sk_buff *skb)
 {
 	struct vbus_net_hdr hdr;
 	int err;
@@ -139,12 +139,12 @@ static int tx_header(struct vbus_net_tx *tx, struct sk_buff *skb)
 }
 
 /* Map all of @skb and add it to the ring. Nothing stays mapped on failure. */
-static int tx_add(struct vbus_net_tx *tx, struct sk_buff *skb, bool own_hdr,
-		  u32 bytes)
+static int vbus_net_tx_add(struct vbus_net_tx *tx, struct sk_buff *skb, bool own_hdr,
+			   u32 bytes)
 {
 	struct vbus_net_tx_seg *first = &tx->seg[tx->head & tx->mask];
 	struct device *dma_dev = tx->vn->vdev->dma_dev;
-	struct ioq_seg out[VBUS_NET_MAX_SEGS];
+	struct ioq_seg out[VNET_MAX_SEGS];
 	struct vbus_net_tx_seg *seg;
 	u32 i, n = 0;
 	int err;
@@ -161,9 +161,9 @@ static int tx_add(struct vbus_net_tx *tx, struct sk_buff *skb, bool own_hdr,
 		u32 len = skb_headlen(skb);
 
 		seg = &tx->seg[(tx->head + n) & tx->mask];
-		if (!tx_map(tx, seg, dma_map_single(dma_dev, skb->data, len,
-						    DMA_TO_DEVICE),
-			    len, false, &out[n]))
+		if (!vbus_net_tx_map(tx, seg, dma_map_single(dma_dev, skb->data, len,
+							     DMA_TO_DEVICE),
+				     len, false, &out[n]))
 			goto unmap;
 		n++;
 	}
@@ -174,16 +174,16 @@ static int tx_add(struct vbus_net_tx *tx, struct sk_buff *skb, bool own_hdr,
 		if (!len)
 			continue;
 		seg = &tx->seg[(tx->head + n) & tx->mask];
-		if (!tx_map(tx, seg, skb_frag_dma_map(dma_dev, frag, 0, len,
-						      DMA_TO_DEVICE),
-			    len, true, &out[n]))
+		if (!vbus_net_tx_map(tx, seg, skb_frag_dma_map(dma_dev, frag, 0, len,
+							       DMA_TO_DEVICE),
+				     len, true, &out[n]))
 			goto unmap;
 		n++;
 	}
 	err = ioq_north_add(&tx->vq->ring, out, n, first);
 	if (unlikely(err)) {
 		while (n--)
-			tx_unmap(tx, &tx->seg[(tx->head + n) & tx->mask]);
+			vbus_net_tx_unmap(tx, &tx->seg[(tx->head + n) & tx->mask]);
 		return err;
 	}
 	first->skb = skb;
@@ -194,7 +194,7 @@ static int tx_add(struct vbus_net_tx *tx, struct sk_buff *skb, bool own_hdr,
 
 unmap:
 	while (n--)
-		tx_unmap(tx, &tx->seg[(tx->head + n) & tx->mask]);
+		vbus_net_tx_unmap(tx, &tx->seg[(tx->head + n) & tx->mask]);
 	return -ENOMEM;
 }
 
@@ -204,35 +204,35 @@ netdev_tx_t vbus_net_xmit(struct sk_buff *skb, struct net_device *dev)
 	struct vbus_net_tx *tx = &vn->pair[skb_get_queue_mapping(skb)].tx;
 	struct ioq_north *ring = &tx->vq->ring;
 	bool more = netdev_xmit_more();
-	int own_hdr, why = VBUS_NET_TX_DROPS;
+	int own_hdr, why = VNET_TX_DROPS;
 	u32 bytes = skb->len;
 
-	tx_reclaim(tx, 0);
+	vbus_net_tx_reclaim(tx, 0);
 	if (unlikely(test_bit(0, &vn->broken)))
 		goto drop;
 	/* Stopped in time, so only a wake-up from outside can lead here. */
 	if (unlikely(ioq_north_free(ring) < tx->max_segs)) {
 		netif_tx_stop_queue(tx->txq);
-		tx_flush(tx);
+		vbus_net_tx_flush(tx);
 		return NETDEV_TX_BUSY;
 	}
 	if (unlikely(skb_shinfo(skb)->nr_frags + 2 > tx->max_segs)) {
 		if (skb_linearize(skb))
 			goto drop;
-		vbus_net_tx_count(tx, VBUS_NET_TX_LINEARIZED, 1);
+		vbus_net_tx_count(tx, VNET_TX_LINEARIZED, 1);
 	}
 	skb_tx_timestamp(skb);
-	own_hdr = tx_header(tx, skb);
+	own_hdr = vbus_net_tx_header(tx, skb);
 	if (unlikely(own_hdr < 0)) {
-		why = VBUS_NET_TX_BAD;
+		why = VNET_TX_BAD;
 		goto drop;
 	}
-	if (unlikely(tx_add(tx, skb, own_hdr, bytes)))
+	if (unlikely(vbus_net_tx_add(tx, skb, own_hdr, bytes)))
 		goto drop;
 
 	u64_stats_update_begin(&tx->sync);
-	u64_stats_inc(&tx->stat[VBUS_NET_TX_PACKETS]);
-	u64_stats_add(&tx->stat[VBUS_NET_TX_BYTES], bytes);
+	u64_stats_inc(&tx->stat[VNET_TX_PACKETS]);
+	u64_stats_add(&tx->stat[VNET_TX_BYTES], bytes);
 	u64_stats_update_end(&tx->sync);
 
 	/* Needs no barrier before the signal is asked for: whom that brings
@@ -240,11 +240,11 @@ netdev_tx_t vbus_net_xmit(struct sk_buff *skb, struct net_device *dev)
 	 */
 	if (ioq_north_free(ring) < tx->max_segs) {
 		netif_tx_stop_queue(tx->txq);
-		vbus_net_tx_count(tx, VBUS_NET_TX_STOPS, 1);
+		vbus_net_tx_count(tx, VNET_TX_STOPS, 1);
 	}
 	/* True as well when the queue is stopped, by us or by the limit. */
 	if (__netdev_tx_sent_queue(tx->txq, bytes, more))
-		tx_flush(tx);
+		vbus_net_tx_flush(tx);
 	return NETDEV_TX_OK;
 
 drop:
@@ -252,7 +252,7 @@ drop:
 	dev_kfree_skb_any(skb);
 	/* Frames before this one may have counted on it for the kick. */
 	if (!more)
-		tx_flush(tx);
+		vbus_net_tx_flush(tx);
 	return NETDEV_TX_OK;
 }
 
@@ -261,10 +261,10 @@ int vbus_net_tx_poll(struct napi_struct *napi, int budget)
 	struct vbus_net_tx *tx = container_of(napi, struct vbus_net_tx, napi);
 
 	__netif_tx_lock(tx->txq, smp_processor_id());
-	vbus_net_tx_count(tx, VBUS_NET_TX_POLLS, 1);
-	tx_reclaim(tx, budget);
-	tx_wake(tx);
-	tx_arm(tx, budget);
+	vbus_net_tx_count(tx, VNET_TX_POLLS, 1);
+	vbus_net_tx_reclaim(tx, budget);
+	vbus_net_tx_wake(tx);
+	vbus_net_tx_arm(tx, budget);
 	__netif_tx_unlock(tx->txq);
 	/* A signal since then makes this run us again. */
 	if (likely(budget))
@@ -278,7 +278,7 @@ int vbus_net_tx_setup(struct vbus_net_tx *tx, struct vproxy_queue *vq)
 	tx->mask = vq->size - 1;
 	tx->head = 0;
 	tx->tail = 0;
-	tx->max_segs = min3(vq->seg_max, vq->size, (u32)VBUS_NET_MAX_SEGS);
+	tx->max_segs = min3(vq->seg_max, vq->size, (u32)VNET_MAX_SEGS);
 	/* A header and a linear frame is the least. */
 	if (tx->max_segs < 2)
 		return -EINVAL;
@@ -295,7 +295,7 @@ int vbus_net_tx_setup(struct vbus_net_tx *tx, struct vproxy_queue *vq)
 void vbus_net_tx_free(struct vbus_net_tx *tx)
 {
 	while (tx->tail != tx->head)
-		tx->tail += tx_finish(tx, tx->tail, 0);
+		tx->tail += vbus_net_tx_finish(tx, tx->tail, 0);
 	while (tx->vq && ioq_north_detach(&tx->vq->ring))
 		;
 	netdev_tx_reset_queue(tx->txq);

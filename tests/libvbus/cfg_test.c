@@ -30,7 +30,7 @@ static void test_class_codes(void **state)
 		uint32_t class_id;
 		uint32_t code;
 	} classes[] = {
-		{ VBUS_CLASS_NULL, 0xff0000 }, { VBUS_CLASS_BLOCK, 0x018000 },
+		{ VBUS_CLASS_NULL, 0xff0000 }, { VBUS_CLASS_BLK, 0x018000 },
 		{ VBUS_CLASS_CLOCK, 0x088000 }, { VBUS_CLASS_RNG, 0x088000 },
 		{ 77, 0xff0000 },
 	};

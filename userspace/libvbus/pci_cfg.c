@@ -137,7 +137,7 @@ static uint32_t lvb_class_code(uint32_t class_id)
 	switch (class_id) {
 	case VBUS_CLASS_NET:
 		return 0x020000;	/* Ethernet controller */
-	case VBUS_CLASS_BLOCK:
+	case VBUS_CLASS_BLK:
 		return 0x018000;	/* mass storage, other */
 	case VBUS_CLASS_CLOCK:
 	case VBUS_CLASS_RNG:

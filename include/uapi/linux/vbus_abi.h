@@ -103,7 +103,7 @@
 /* Classes. Bit 0..47 of the feature word belong to the class. */
 #define VBUS_CLASS_NULL		1
 #define VBUS_CLASS_NET		2
-#define VBUS_CLASS_BLOCK	3
+#define VBUS_CLASS_BLK	3
 #define VBUS_CLASS_CLOCK	4
 #define VBUS_CLASS_RNG		5
 

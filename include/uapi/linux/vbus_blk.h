@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0 WITH Linux-syscall-note */
 /*
- * Class "block": a disk.
+ * Class "blk": a disk.
  *
  * Queues are independent of each other; the guest enables any of them, at least
  * one.  Requests complete in any order.

@@ -224,7 +224,7 @@ int vdm_blk_rescan(struct vdm_blk *blk)
 
 static struct vbus_model vdm_blk_model = {
 	.name = "blk",
-	.class_id = VBUS_CLASS_BLOCK,
+	.class_id = VBUS_CLASS_BLK,
 	.version = VBUS_BLK_VERSION,
 	.owner = THIS_MODULE,
 	.attrs = vdm_blk_attrs,

@@ -14,8 +14,8 @@
  * The host is not trusted: what it writes is copied once, checked, then used,
  * and a violation of the protocol ends in vbus_net_broken().
  */
-#ifndef _VBUS_NET_H
-#define _VBUS_NET_H
+#ifndef _VNET_H
+#define _VNET_H
 
 #include <linux/etherdevice.h>
 #include <linux/if_vlan.h>
@@ -30,19 +30,19 @@ struct page_pool;
 struct vbus_net;
 
 /* A frame of 64 KiB takes 18 receive buffers; 512 are 2 MiB and 28 frames. */
-#define VBUS_NET_RX_RING	512
-#define VBUS_NET_TX_RING	1024
-#define VBUS_NET_RING_MIN	64
-#define VBUS_NET_RING_MAX	4096
+#define VNET_RX_RING	512
+#define VNET_TX_RING	1024
+#define VNET_RING_MIN	64
+#define VNET_RING_MAX	4096
 
 /* Linear part, page fragments, and a header of its own. */
-#define VBUS_NET_MAX_SEGS	(MAX_SKB_FRAGS + 2)
+#define VNET_MAX_SEGS	(MAX_SKB_FRAGS + 2)
 
 /* The longest frame there can be: the largest MTU, two VLAN tags. */
-#define VBUS_NET_FRAME_MAX	(VBUS_NET_MTU_MAX + ETH_HLEN + 2 * VLAN_HLEN)
+#define VNET_FRAME_MAX	(VBUS_NET_MTU_MAX + ETH_HLEN + 2 * VLAN_HLEN)
 
 /* Features that the driver can use. */
-#define VBUS_NET_FEATURES \
+#define VNET_FEATURES \
 	(VBUS_NET_F_CSUM | VBUS_NET_F_GUEST_CSUM | \
 	 VBUS_NET_F_TSO | VBUS_NET_F_GUEST_TSO | \
 	 VBUS_NET_F_ECN | VBUS_NET_F_GUEST_ECN | \
@@ -50,27 +50,27 @@ struct vbus_net;
 
 /* Counters: the order is that of the names in ethtool.c. */
 enum {
-	VBUS_NET_RX_PACKETS,
-	VBUS_NET_RX_BYTES,
-	VBUS_NET_RX_KICKS,
-	VBUS_NET_RX_COPIED,	/* small frames copied out of their buffer */
-	VBUS_NET_RX_BAD,	/* frames refused: header makes no sense */
-	VBUS_NET_RX_NOMEM,	/* frames dropped for want of memory */
-	VBUS_NET_RX_REFILL_LATE,	/* refills left to the delayed work */
-	VBUS_NET_RX_NR_STATS
+	VNET_RX_PACKETS,
+	VNET_RX_BYTES,
+	VNET_RX_KICKS,
+	VNET_RX_COPIED,	/* small frames copied out of their buffer */
+	VNET_RX_BAD,	/* frames refused: header makes no sense */
+	VNET_RX_NOMEM,	/* frames dropped for want of memory */
+	VNET_RX_REFILL_LATE,	/* refills left to the delayed work */
+	VNET_RX_NR_STATS
 };
 
 enum {
-	VBUS_NET_TX_PACKETS,
-	VBUS_NET_TX_BYTES,
-	VBUS_NET_TX_KICKS,
-	VBUS_NET_TX_POLLS,	/* NAPI runs, each after a signal */
-	VBUS_NET_TX_STOPS,	/* ring full */
-	VBUS_NET_TX_LINEARIZED,
-	VBUS_NET_TX_DROPS,
-	VBUS_NET_TX_BAD,	/* frames refused: no header describes them */
-	VBUS_NET_TX_TIMEOUTS,
-	VBUS_NET_TX_NR_STATS
+	VNET_TX_PACKETS,
+	VNET_TX_BYTES,
+	VNET_TX_KICKS,
+	VNET_TX_POLLS,	/* NAPI runs, each after a signal */
+	VNET_TX_STOPS,	/* ring full */
+	VNET_TX_LINEARIZED,
+	VNET_TX_DROPS,
+	VNET_TX_BAD,	/* frames refused: no header describes them */
+	VNET_TX_TIMEOUTS,
+	VNET_TX_NR_STATS
 };
 
 /**
@@ -106,7 +106,7 @@ struct vbus_net_tx_seg {
  * @stalled: the watchdog found it so
  * @napi: reaps when signalled
  * @sync: for readers of @stat on 32 bits
- * @stat: VBUS_NET_TX_*
+ * @stat: VNET_TX_*
  */
 struct vbus_net_tx {
 	struct vbus_net *vn;
@@ -122,7 +122,7 @@ struct vbus_net_tx {
 	u32 stalled;
 	struct napi_struct napi;
 	struct u64_stats_sync sync;
-	u64_stats_t stat[VBUS_NET_TX_NR_STATS];
+	u64_stats_t stat[VNET_TX_NR_STATS];
 };
 
 struct vbus_net_rx_buf {
@@ -142,7 +142,7 @@ struct vbus_net_rx_buf {
  * @napi: receives
  * @refill: tries again when there was no memory
  * @sync: for readers of @stat on 32 bits
- * @stat: VBUS_NET_RX_*
+ * @stat: VNET_RX_*
  */
 struct vbus_net_rx {
 	struct vbus_net *vn;
@@ -155,7 +155,7 @@ struct vbus_net_rx {
 	struct napi_struct napi;
 	struct delayed_work refill;
 	struct u64_stats_sync sync;
-	u64_stats_t stat[VBUS_NET_RX_NR_STATS];
+	u64_stats_t stat[VNET_RX_NR_STATS];
 };
 
 struct vbus_net_pair {
@@ -255,4 +255,4 @@ void vbus_net_rx_free(struct vbus_net_rx *rx);
 /* ethtool.c */
 extern const struct ethtool_ops vbus_net_ethtool_ops;
 
-#endif /* _VBUS_NET_H */
+#endif /* _VNET_H */

@@ -11,8 +11,8 @@
  * The host is not trusted: the length of a completion and a status are checked before
  * they are used, and a host that breaks the protocol loses the disk.
  */
-#ifndef _VBUS_BLK_H
-#define _VBUS_BLK_H
+#ifndef _VBLK_H
+#define _VBLK_H
 
 #include <linux/blk-mq.h>
 #include <linux/mutex.h>
@@ -25,53 +25,53 @@
 struct dma_pool;
 
 /* Segments of data in one request: 256 KiB if no page adjoins another. */
-#define VBUS_BLK_MAX_SEGS	64
+#define VBLK_MAX_SEGS	64
 
 /*
  * Chains up to this length are put into the ring itself, which saves the host from
  * fetching a table: request, two segments, status.
  */
-#define VBUS_BLK_DIRECT		4
+#define VBLK_DIRECT		4
 
-#define VBUS_BLK_FEATURES \
+#define VBLK_FEATURES \
 	(VBUS_BLK_F_FLUSH | VBUS_BLK_F_DISCARD | VBUS_BLK_F_WRITE_ZEROES)
 
 /* In sectors: their bytes are counted with a sign. */
-#define VBUS_BLK_CAPACITY_MAX	(LLONG_MAX >> SECTOR_SHIFT)
+#define VBLK_CAPACITY_MAX	(LLONG_MAX >> SECTOR_SHIFT)
 
 /*
  * Larger blocks are no advice worth following, and sums of such sizes, which the block layer
  * makes, would wrap.
  */
-#define VBUS_BLK_HINT_MAX	(64U << 20)
+#define VBLK_HINT_MAX	(64U << 20)
 
 /* "poll63" */
-#define VBUS_BLK_NAME		8
+#define VBLK_NAME		8
 
 /* Counters: the order is that of the names in sysfs.c. */
 enum {
-	VBUS_BLK_REQUESTS,
-	VBUS_BLK_KICKS,
-	VBUS_BLK_SIGNALS,
-	VBUS_BLK_POLLS,		/* looks at a ring without a signal that found some */
-	VBUS_BLK_INDIRECT,	/* requests with a table */
-	VBUS_BLK_ERRORS,
-	VBUS_BLK_RETRIES,	/* the host was short of memory */
-	VBUS_BLK_TIMEOUTS,
-	VBUS_BLK_NR_STATS
+	VBLK_REQUESTS,
+	VBLK_KICKS,
+	VBLK_SIGNALS,
+	VBLK_POLLS,		/* looks at a ring without a signal that found some */
+	VBLK_INDIRECT,	/* requests with a table */
+	VBLK_ERRORS,
+	VBLK_RETRIES,	/* the host was short of memory */
+	VBLK_TIMEOUTS,
+	VBLK_NR_STATS
 };
 
 /**
  * struct vbus_blk_cmd - what the host reads and writes of a request, besides data
  * @req: header
  * @status: only written if the request failed
- * @table: descriptors, if there are more than VBUS_BLK_DIRECT
+ * @table: descriptors, if there are more than VBLK_DIRECT
  */
 struct vbus_blk_cmd {
 	struct vbus_blk_req req;
 	struct vbus_blk_status status;
 	__le32 pad[11];
-	struct vbus_ring_desc table[VBUS_BLK_MAX_SEGS + 2];
+	struct vbus_ring_desc table[VBLK_MAX_SEGS + 2];
 };
 
 /**
@@ -91,7 +91,7 @@ struct vbus_blk_pdu {
 	u32 in_len;
 	int nr_sg;
 	blk_status_t result;
-	struct scatterlist sg[VBUS_BLK_MAX_SEGS];
+	struct scatterlist sg[VBLK_MAX_SEGS];
 };
 
 /**
@@ -111,7 +111,7 @@ struct vbus_blk_queue {
 	bool urgent;
 	bool polled;
 	bool dead;
-	u64 stat[VBUS_BLK_NR_STATS];
+	u64 stat[VBLK_NR_STATS];
 } ____cacheline_aligned_in_smp;
 
 /**
@@ -155,4 +155,4 @@ void vbus_blk_abort(struct vbus_blk_queue *q);
 /* sysfs.c */
 extern const struct attribute_group *vbus_blk_groups[];
 
-#endif /* _VBUS_BLK_H */
+#endif /* _VBLK_H */

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Guest driver of class "block": disks vbda, vbdb and so on.
+ * Guest driver of class "blk": disks vbda, vbdb and so on.
  *
  * The queues are there from probe to remove; requests stay in their rings until the
  * host has answered, or the device is reset or gone (vbus_blk_kill()).  A disk may be
@@ -12,7 +12,7 @@
 #include <linux/idr.h>
 #include <linux/log2.h>
 #include <linux/module.h>
-#include "vbus_blk.h"
+#include "vblk.h"
 
 static unsigned int queue_depth = 256;
 module_param(queue_depth, uint, 0444);
@@ -106,7 +106,7 @@ static void vbus_blk_config_changed(struct vproxy_device *vdev)
 	if (vproxy_config_read(vdev, offsetof(struct vbus_blk_config, capacity),
 			       &capacity, sizeof(capacity)))
 		return;
-	if (le64_to_cpu(capacity) > VBUS_BLK_CAPACITY_MAX) {
+	if (le64_to_cpu(capacity) > VBLK_CAPACITY_MAX) {
 		dev_err_ratelimited(&vdev->dev,
 				    "host says %llu sectors, the size stays as it was\n",
 				    le64_to_cpu(capacity));
@@ -125,11 +125,11 @@ static int vbus_blk_check_config(struct vproxy_device *vdev,
 	u64 capacity = le64_to_cpu(config->capacity);
 
 	if (vdev->class_version != VBUS_BLK_VERSION) {
-		dev_err(&vdev->dev, "version %u of the block class, can only do %u\n",
+		dev_err(&vdev->dev, "version %u of the blk class, can only do %u\n",
 			vdev->class_version, VBUS_BLK_VERSION);
 		return -ENODEV;
 	}
-	if (capacity > VBUS_BLK_CAPACITY_MAX ||
+	if (capacity > VBLK_CAPACITY_MAX ||
 	    le32_to_cpu(config->discard_align) > UINT_MAX >> SECTOR_SHIFT) {
 		dev_err(&vdev->dev, "host says %llu sectors, %u discarded at a time\n",
 			capacity, le32_to_cpu(config->discard_align));
@@ -152,7 +152,7 @@ static u32 vbus_blk_hint(__le32 raw, u32 block)
 {
 	u32 hint = le32_to_cpu(raw);
 
-	return hint % block || hint > VBUS_BLK_HINT_MAX ? 0 : hint;
+	return hint % block || hint > VBLK_HINT_MAX ? 0 : hint;
 }
 
 static void vbus_blk_set_limits(struct vbus_blk *vb,
@@ -161,7 +161,7 @@ static void vbus_blk_set_limits(struct vbus_blk *vb,
 	struct request_queue *q = vb->disk->queue;
 	u64 features = vb->vdev->features;
 	u32 logical = le32_to_cpu(config->logical_block_size);
-	u32 i, segs = VBUS_BLK_MAX_SEGS, opt;
+	u32 i, segs = VBLK_MAX_SEGS, opt;
 
 	for (i = 0; i < vb->nr_queues + vb->nr_polled; i++)
 		segs = min(segs, vb->queue[i].vq->seg_max - 2);
@@ -173,7 +173,7 @@ static void vbus_blk_set_limits(struct vbus_blk *vb,
 	blk_queue_logical_block_size(q, logical);
 	blk_queue_physical_block_size(q,
 				      min(le32_to_cpu(config->physical_block_size),
-					  VBUS_BLK_HINT_MAX));
+					  VBLK_HINT_MAX));
 	blk_queue_io_min(q, vbus_blk_hint(config->io_min, logical));
 	opt = vbus_blk_hint(config->io_opt, logical);
 	if (opt)
@@ -213,7 +213,7 @@ static int vbus_blk_create_queues(struct vbus_blk *vb)
 {
 	unsigned int i, nr = vb->nr_queues + vb->nr_polled;
 	struct vproxy_queue_params *params;
-	char (*names)[VBUS_BLK_NAME];
+	char (*names)[VBLK_NAME];
 	int err = -ENOMEM;
 
 	vb->queue = kcalloc(nr, sizeof(*vb->queue), GFP_KERNEL);
@@ -229,7 +229,7 @@ static int vbus_blk_create_queues(struct vbus_blk *vb)
 			 vb->queue[i].polled ? "poll" : "req", i);
 		params[i].name = names[i];
 		params[i].size = roundup_pow_of_two(queue_depth *
-						    VBUS_BLK_DIRECT);
+						    VBLK_DIRECT);
 		params[i].signal = vb->queue[i].polled ? NULL : vbus_blk_signal;
 		params[i].priv = &vb->queue[i];
 	}
@@ -237,7 +237,7 @@ static int vbus_blk_create_queues(struct vbus_blk *vb)
 	for (i = 0; !err && i < nr; i++) {
 		vb->queue[i].vq = vproxy_queue(vb->vdev, i);
 		if (vb->queue[i].vq->seg_max < 3 ||
-		    vb->queue[i].vq->size < VBUS_BLK_DIRECT) {
+		    vb->queue[i].vq->size < VBLK_DIRECT) {
 			dev_err(&vb->vdev->dev, "queue %u is too small: %u slots, %u segments\n",
 				i, vb->queue[i].vq->size,
 				vb->queue[i].vq->seg_max);
@@ -261,7 +261,7 @@ static int vbus_blk_alloc_tags(struct vbus_blk *vb)
 	set->ops = &vbus_blk_mq_ops;
 	set->nr_hw_queues = nr;
 	set->nr_maps = vb->nr_polled ? HCTX_MAX_TYPES : 1;
-	set->queue_depth = clamp(slots / VBUS_BLK_DIRECT, 1U, queue_depth);
+	set->queue_depth = clamp(slots / VBLK_DIRECT, 1U, queue_depth);
 	set->numa_node = NUMA_NO_NODE;
 	set->cmd_size = sizeof(struct vbus_blk_pdu);
 	set->flags = BLK_MQ_F_SHOULD_MERGE;
@@ -418,8 +418,8 @@ static struct vproxy_driver vbus_blk_driver = {
 	.driver = {
 		.name = "vbus-blk",
 	},
-	.class_id = VBUS_CLASS_BLOCK,
-	.features = VBUS_BLK_FEATURES,
+	.class_id = VBUS_CLASS_BLK,
+	.features = VBLK_FEATURES,
 	.probe = vbus_blk_probe,
 	.remove = vbus_blk_remove,
 	.config_changed = vbus_blk_config_changed,
@@ -444,4 +444,4 @@ module_exit(vbus_blk_exit);
 
 MODULE_DESCRIPTION("vbus guest driver of a disk");
 MODULE_LICENSE("GPL");
-MODULE_ALIAS("vbus:block");
+MODULE_ALIAS("vbus:blk");

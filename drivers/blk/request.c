@@ -7,10 +7,10 @@
  */
 #include <linux/dma-mapping.h>
 #include <linux/dmapool.h>
-#include "vbus_blk.h"
+#include "vblk.h"
 
 /* How long after the host was short of memory it is asked again. */
-#define VBUS_BLK_RETRY_MS	20
+#define VBLK_RETRY_MS	20
 
 static blk_status_t vbus_blk_status(u32 status)
 {
@@ -132,7 +132,7 @@ status:
 	return n;
 }
 
-/* The ring has a slot for each request, and VBUS_BLK_DIRECT for most. */
+/* The ring has a slot for each request, and VBLK_DIRECT for most. */
 static int vbus_blk_add(struct vbus_blk_queue *q, struct request *rq,
 			const struct ioq_seg *segs, u32 n)
 {
@@ -140,11 +140,11 @@ static int vbus_blk_add(struct vbus_blk_queue *q, struct request *rq,
 	u32 in_len;
 
 	lockdep_assert_held(&q->lock);
-	q->stat[VBUS_BLK_REQUESTS]++;
+	q->stat[VBLK_REQUESTS]++;
 	q->urgent |= req_op(rq) == REQ_OP_FLUSH || rq->cmd_flags & REQ_FUA;
-	if (n <= VBUS_BLK_DIRECT)
+	if (n <= VBLK_DIRECT)
 		return ioq_north_add(&q->vq->ring, segs, n, rq);
-	q->stat[VBUS_BLK_INDIRECT]++;
+	q->stat[VBLK_INDIRECT]++;
 	in_len = ioq_fill_table(pdu->cmd->table, segs, n);
 	return ioq_north_add_indirect(&q->vq->ring, pdu->dma +
 				      offsetof(struct vbus_blk_cmd, table),
@@ -153,9 +153,9 @@ static int vbus_blk_add(struct vbus_blk_queue *q, struct request *rq,
 
 /* What has to be done when the lock was let go. */
 enum vbus_blk_then {
-	VBUS_BLK_NOTHING,
-	VBUS_BLK_LOOK,		/* there are answers */
-	VBUS_BLK_KICK,
+	VBLK_NOTHING,
+	VBLK_LOOK,		/* there are answers */
+	VBLK_KICK,
 };
 
 /*
@@ -169,17 +169,17 @@ static enum vbus_blk_then vbus_blk_publish(struct vbus_blk_queue *q)
 
 	lockdep_assert_held(&q->lock);
 	if (!ioq_north_publish(ring))
-		return VBUS_BLK_NOTHING;
+		return VBLK_NOTHING;
 	q->urgent = false;
 	if (ioq_north_kick_needed(ring) || urgent) {
 		/* The answer may be there when the kick returns. */
 		if (!q->polled)
 			ioq_north_suppress_signals(ring);
-		q->stat[VBUS_BLK_KICKS]++;
-		return VBUS_BLK_KICK;
+		q->stat[VBLK_KICKS]++;
+		return VBLK_KICK;
 	}
-	return !q->polled && ioq_north_pending(ring) ? VBUS_BLK_LOOK :
-						       VBUS_BLK_NOTHING;
+	return !q->polled && ioq_north_pending(ring) ? VBLK_LOOK :
+						       VBLK_NOTHING;
 }
 
 /* What became of a request, by what the host says of it. */
@@ -191,7 +191,7 @@ static blk_status_t vbus_blk_result(struct vbus_blk_queue *q,
 
 	if (likely(len == pdu->data))
 		return BLK_STS_OK;
-	q->stat[VBUS_BLK_ERRORS]++;
+	q->stat[VBLK_ERRORS]++;
 	if (len == pdu->in_len)
 		result = vbus_blk_status(le32_to_cpu(READ_ONCE(pdu->cmd->status.status)));
 	else
@@ -199,7 +199,7 @@ static blk_status_t vbus_blk_result(struct vbus_blk_queue *q,
 				    "the host reports %u bytes, not %u or %u\n",
 				    len, pdu->data, pdu->in_len);
 	if (result == BLK_STS_RESOURCE)
-		q->stat[VBUS_BLK_RETRIES]++;
+		q->stat[VBLK_RETRIES]++;
 	return result;
 }
 
@@ -229,7 +229,7 @@ static void vbus_blk_complete(struct request *rq)
 	vbus_blk_unmap(rq);
 	if (unlikely(pdu->result == BLK_STS_RESOURCE)) {
 		blk_mq_requeue_request(rq, false);
-		blk_mq_delay_kick_requeue_list(rq->q, VBUS_BLK_RETRY_MS);
+		blk_mq_delay_kick_requeue_list(rq->q, VBLK_RETRY_MS);
 		return;
 	}
 	blk_mq_end_request(rq, pdu->result);
@@ -276,9 +276,9 @@ static void vbus_blk_look(struct vbus_blk_queue *q, bool signalled)
 		spin_lock_irqsave(&q->lock, flags);
 		list = vbus_blk_reap(q);
 		if (signalled)
-			q->stat[VBUS_BLK_SIGNALS]++;
+			q->stat[VBLK_SIGNALS]++;
 		else if (list)
-			q->stat[VBUS_BLK_POLLS]++;
+			q->stat[VBLK_POLLS]++;
 		signalled = false;
 		more = !ioq_north_enable_signals(&q->vq->ring, 1);
 		spin_unlock_irqrestore(&q->lock, flags);
@@ -298,20 +298,20 @@ void vbus_blk_signal(struct vproxy_queue *vq)
 /* Without the lock: kick, and spare the host the interrupt for what is there already. */
 static void vbus_blk_then(struct vbus_blk_queue *q, enum vbus_blk_then then)
 {
-	if (then == VBUS_BLK_KICK)
+	if (then == VBLK_KICK)
 		vproxy_queue_doorbell(q->vq);
-	if (then != VBUS_BLK_NOTHING && !q->polled)
+	if (then != VBLK_NOTHING && !q->polled)
 		vbus_blk_look(q, false);
 }
 
 static blk_status_t vbus_blk_queue_rq(struct blk_mq_hw_ctx *hctx,
 				      const struct blk_mq_queue_data *bd)
 {
-	struct ioq_seg segs[VBUS_BLK_MAX_SEGS + 2];
+	struct ioq_seg segs[VBLK_MAX_SEGS + 2];
 	struct vbus_blk_queue *q = hctx->driver_data;
 	struct request *rq = bd->rq;
 	struct vbus_blk_pdu *pdu = blk_mq_rq_to_pdu(rq);
-	enum vbus_blk_then then = VBUS_BLK_NOTHING;
+	enum vbus_blk_then then = VBLK_NOTHING;
 	unsigned long flags;
 	int err = -EIO;
 	u32 n;
@@ -358,7 +358,7 @@ static int vbus_blk_poll(struct blk_mq_hw_ctx *hctx, struct io_comp_batch *iob)
 	spin_lock_irqsave(&q->lock, flags);
 	list = vbus_blk_reap(q);
 	if (list)
-		q->stat[VBUS_BLK_POLLS]++;
+		q->stat[VBLK_POLLS]++;
 	spin_unlock_irqrestore(&q->lock, flags);
 	return vbus_blk_complete_list(list, iob);
 }
@@ -400,7 +400,7 @@ static enum blk_eh_timer_return vbus_blk_timeout(struct request *rq)
 	unsigned long flags;
 
 	spin_lock_irqsave(&q->lock, flags);
-	q->stat[VBUS_BLK_TIMEOUTS]++;
+	q->stat[VBLK_TIMEOUTS]++;
 	list = vbus_blk_reap(q);
 	/* If a signal was lost, the host thinks that we have had it. */
 	if (!q->polled)

@@ -4,7 +4,7 @@
  */
 #include <linux/device.h>
 #include <linux/sysfs.h>
-#include "vbus_blk.h"
+#include "vblk.h"
 
 static struct vbus_blk *to_vbus_blk(struct device *dev)
 {
@@ -47,20 +47,20 @@ static ssize_t vbus_blk_stat_show(struct device *dev,
 	return sysfs_emit(page, "%llu\n", sum);
 }
 
-#define VBUS_BLK_STAT(_name, _nr)					\
+#define VBLK_STAT(_name, _nr)					\
 static struct vbus_blk_stat_attr vbus_blk_stat_##_name = {		\
 	.attr = __ATTR(_name, 0444, vbus_blk_stat_show, NULL),		\
 	.nr = _nr,							\
 }
 
-VBUS_BLK_STAT(requests, VBUS_BLK_REQUESTS);
-VBUS_BLK_STAT(kicks, VBUS_BLK_KICKS);
-VBUS_BLK_STAT(signals, VBUS_BLK_SIGNALS);
-VBUS_BLK_STAT(polls, VBUS_BLK_POLLS);
-VBUS_BLK_STAT(indirect, VBUS_BLK_INDIRECT);
-VBUS_BLK_STAT(errors, VBUS_BLK_ERRORS);
-VBUS_BLK_STAT(retries, VBUS_BLK_RETRIES);
-VBUS_BLK_STAT(timeouts, VBUS_BLK_TIMEOUTS);
+VBLK_STAT(requests, VBLK_REQUESTS);
+VBLK_STAT(kicks, VBLK_KICKS);
+VBLK_STAT(signals, VBLK_SIGNALS);
+VBLK_STAT(polls, VBLK_POLLS);
+VBLK_STAT(indirect, VBLK_INDIRECT);
+VBLK_STAT(errors, VBLK_ERRORS);
+VBLK_STAT(retries, VBLK_RETRIES);
+VBLK_STAT(timeouts, VBLK_TIMEOUTS);
 
 static struct attribute *vbus_blk_stat_attrs[] = {
 	&vbus_blk_stat_requests.attr.attr,
