@@ -16,7 +16,7 @@
 
 #include <cmocka.h>
 
-#include "chan.h"
+#include "chardev.h"
 #include "seccomp.h"
 
 #define THREADS		64	/* as many as vCPUs at most */
@@ -25,7 +25,7 @@
 
 static pthread_barrier_t barrier;
 
-void chan_restore_terminal(void)
+void chardev_restore_terminal(void)
 {
 }
 

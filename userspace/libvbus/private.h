@@ -9,7 +9,7 @@
  *   struct lvb_fn lock   what reads look at.  Held for memory accesses only, so a
  *                        vCPU that reads never waits for another's slow write.
  *   struct lvb_fn dev_lock  a leaf as lock is: with LIBVBUS_PCI_SHARED, which device
- *                        is open.  See shared.c.
+ *                        is open.  See claim.c.
  *
  * Whoever changes what is read holds both ctl and lock; under either it may be read.
  * Register accesses are forwarded under neither: the kernel puts them in order.
@@ -145,7 +145,7 @@ struct lvb_bell {
  * struct lvb_fn - a function
  * @bus: its bus
  * @slot: its name
- * @dev: device handle of the back end; -1 while it is not open, see shared.c
+ * @dev: device handle of the back end; -1 while it is not open, see claim.c
  * @refs: one for the table, one for each call under way
  * @drained: @refs has become 0; bus->drain_lock
  * @info: what does not change while the device is plugged
@@ -159,7 +159,7 @@ struct lvb_bell {
  * @mapped: BAR accesses are answered; changes under ctl, read by anybody
  * @dma: the function may touch memory: bus master in D0; likewise
  * @paused: the device is paused because it may not run; ctl
- * @command: command register as shared.c saw it last; ctl
+ * @command: command register as claim.c saw it last; ctl
  * @wanted: a driver of the guest's uses the function; ctl
  * @logged: LVB_LOGGED_*: what was logged once already; ctl
  */
@@ -276,7 +276,7 @@ bool lvb_cfg_decode(const struct lvb_fn *fn);
 bool lvb_cfg_dma(const struct lvb_fn *fn);
 bool lvb_cfg_irqs(const struct lvb_fn *fn);
 
-/* state.c: make the world follow config space; ctl */
+/* apply.c: make the world follow config space; ctl */
 void lvb_fn_apply(struct lvb_fn *fn);
 void lvb_fn_pause(struct lvb_fn *fn);
 void lvb_fn_reset(struct lvb_fn *fn, bool flr);
@@ -302,7 +302,7 @@ void lvb_bar_bells_off(struct lvb_fn *fn);
 void lvb_bar_forget(struct lvb_fn *fn);
 void lvb_bar_destroy(struct lvb_fn *fn);
 
-/* shared.c */
+/* claim.c */
 int lvb_dev_enter(struct lvb_fn *fn);
 void lvb_dev_leave(struct lvb_fn *fn);
 void lvb_shared_init(struct lvb_fn *fn);

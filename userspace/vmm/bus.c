@@ -11,7 +11,7 @@
 
 #include "libvbus.h"
 #include "log.h"
-#include "mirror.h"
+#include "pci_front.h"
 #include "native.h"
 #include "options.h"
 #include "vm.h"
@@ -45,8 +45,8 @@ static void on_events(void *opaque, uint32_t events)
 	log_error("bus %s: lost; its devices are gone from the guest", bus->name);
 	loop_del(bus->vm->loop, &bus->events);
 	bus->events.fd = -1;
-	if (bus->mirror)
-		mirror_lost(bus->mirror);
+	if (bus->front)
+		pci_front_lost(bus->front);
 }
 
 static int share_memory(struct bus *bus)
@@ -68,7 +68,7 @@ static int open_fronts(struct buses *b, struct bus *bus)
 	int err;
 
 	if (b->pci)
-		mirror_ops(&ops);
+		pci_front_ops(&ops);
 	native_ops(&ops);
 	err = libvbus_open(bus->name, bus->number, &ops, bus, &bus->lib);
 	if (!err)
@@ -93,7 +93,7 @@ static int bus_open(struct buses *b, struct bus *bus, unsigned int number)
 		.events.fd = -1,
 	};
 	if (b->pci)
-		err = mirror_new(b->pci, bus);
+		err = pci_front_new(b->pci, bus);
 	if (err)
 		goto err;
 	err = open_fronts(b, bus);
@@ -120,7 +120,7 @@ static void bus_close(struct bus *bus)
 		loop_del(bus->vm->loop, &bus->events);
 	/* Takes back what the fronts have been given. */
 	libvbus_close(bus->lib);
-	mirror_free(bus->mirror);
+	pci_front_free(bus->front);
 	native_free(bus->native);
 }
 
@@ -136,8 +136,8 @@ static void on_reset(void *opaque)
 	if (b->pci)
 		pci_machine_reset(b->pci);
 	for (i = 0; i < b->nr; i++)
-		if (b->bus[i].mirror)
-			mirror_reset(b->bus[i].mirror);
+		if (b->bus[i].front)
+			pci_front_reset(b->bus[i].front);
 }
 
 static int on_restart(void *opaque)

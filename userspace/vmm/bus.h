@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
  * The buses of --bus: opening, guest memory for their devices, events, and the two
- * fronts by which a guest can reach them: mirror.h (PCI) and native.h.
+ * fronts by which a guest can reach them: pci_front.h (PCI) and native.h.
  *
  * All of this is done by the main thread, which is the one that libvbus wants for
  * everything that is not an access of a vCPU.
@@ -13,7 +13,7 @@
 
 struct buses;
 struct libvbus;
-struct mirror;
+struct pci_front;
 struct native;
 struct vm;
 
@@ -24,7 +24,7 @@ struct vm;
  * @number: in the order of the command line
  * @lib: libvbus's idea of it; NULL until it is open
  * @events: something comes or goes
- * @mirror: the PCI front, or NULL
+ * @front: the PCI front, or NULL
  * @native: the native front, or NULL
  */
 struct bus {
@@ -33,7 +33,7 @@ struct bus {
 	unsigned int number;
 	struct libvbus *lib;
 	struct loop_source events;
-	struct mirror *mirror;
+	struct pci_front *front;
 	struct native *native;
 };
 

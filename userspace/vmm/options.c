@@ -173,7 +173,7 @@ bad:
 }
 
 static bool parse_chan(const char *name, const char *text,
-		       struct chan_option *chan)
+		       struct chardev_option *chardev)
 {
 	const char *colon = strchr(text, ':');
 	size_t len = colon ? (size_t)(colon - text) : strlen(text);
@@ -182,16 +182,16 @@ static bool parse_chan(const char *name, const char *text,
 	bool ok = false;
 
 	if (len == 4 && !strncmp(text, "none", len)) {
-		chan->kind = CHAN_NONE;
+		chardev->kind = CHAN_NONE;
 		ok = !path;
 	} else if (len == 5 && !strncmp(text, "stdio", len)) {
-		chan->kind = CHAN_STDIO;
+		chardev->kind = CHAN_STDIO;
 		ok = !path;
 	} else if (len == 4 && !strncmp(text, "file", len)) {
-		chan->kind = CHAN_FILE;
+		chardev->kind = CHAN_FILE;
 		ok = path && *path;
 	} else if (len == 4 && !strncmp(text, "unix", len)) {
-		chan->kind = CHAN_UNIX;
+		chardev->kind = CHAN_UNIX;
 		ok = path && *path;
 		if (ok && strlen(path) >= sizeof(address.sun_path)) {
 			log_error("%s %s: the path of a socket can have %zu bytes at most; choose a shorter one",
@@ -199,7 +199,7 @@ static bool parse_chan(const char *name, const char *text,
 			return false;
 		}
 	} else if (len == 3 && !strncmp(text, "pty", len)) {
-		chan->kind = CHAN_PTY;
+		chardev->kind = CHAN_PTY;
 		ok = !path || *path;
 	}
 	if (!ok) {
@@ -207,7 +207,7 @@ static bool parse_chan(const char *name, const char *text,
 			  name, text);
 		return false;
 	}
-	chan->path = path;
+	chardev->path = path;
 	return true;
 }
 

@@ -11,7 +11,7 @@
 
 #include "vm.h"
 
-enum chan_kind {
+enum chardev_kind {
 	CHAN_NONE,
 	CHAN_STDIO,
 	CHAN_FILE,
@@ -20,8 +20,8 @@ enum chan_kind {
 };
 
 /* What the far end of a serial port is. path: file, socket or link, or NULL. */
-struct chan_option {
-	enum chan_kind kind;
+struct chardev_option {
+	enum chardev_kind kind;
 	const char *path;
 };
 
@@ -49,8 +49,8 @@ struct options {
 	unsigned int slots;	/* of each bus; PCI */
 	unsigned int event_queues;	/* of each bus; native */
 	enum discover discover;
-	struct chan_option console;
-	struct chan_option serial;
+	struct chardev_option console;
+	struct chardev_option serial;
 	bool no_seccomp;
 	bool no_reboot;
 	bool verbose;

@@ -20,7 +20,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-#include "chan.h"
+#include "chardev.h"
 #include "log.h"
 
 #define IOCTL_TYPE_MASK	(_IOC_TYPEMASK << _IOC_TYPESHIFT)
@@ -71,7 +71,7 @@ static void on_violation(int sig, siginfo_t *info, void *context)
 
 	(void)sig;
 	(void)context;
-	chan_restore_terminal();
+	chardev_restore_terminal();
 	len = snprintf(text, sizeof(text),
 		       "vbus-vmm: bug or attack: system call %d is not allowed; --no-seccomp switches the filter off\n",
 		       info->si_syscall);

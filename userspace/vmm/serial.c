@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "chan.h"
+#include "chardev.h"
 #include "iobus.h"
 #include "irq.h"
 #include "log.h"
@@ -20,7 +20,7 @@
 struct serial {
 	struct vm *vm;
 	struct uart uart;
-	struct chan *chan;
+	struct chardev *chardev;
 	unsigned int pin;
 	struct vm_reset_hook reset;
 };
@@ -61,7 +61,7 @@ static bool on_send(void *opaque, uint8_t byte)
 {
 	struct serial *serial = opaque;
 
-	return chan_send(serial->chan, byte);
+	return chardev_send(serial->chardev, byte);
 }
 
 static void on_irq(void *opaque, int level)
@@ -78,7 +78,7 @@ static void on_rx_room(void *opaque)
 {
 	struct serial *serial = opaque;
 
-	chan_resume_input(serial->chan);
+	chardev_resume_input(serial->chardev);
 }
 
 static const struct uart_ops uart_ops = {
@@ -115,7 +115,7 @@ static void on_quit(void *opaque)
 	vm_request(serial->vm, VM_POWEROFF);
 }
 
-static const struct chan_ops chan_ops = {
+static const struct chardev_ops chardev_ops = {
 	.room = on_room,
 	.input = on_input,
 	.drained = on_drained,
@@ -130,7 +130,7 @@ static void on_reset(void *opaque)
 }
 
 static int add_port(struct vm *vm, unsigned int index, const char *name,
-		    const struct chan_option *opt)
+		    const struct chardev_option *opt)
 {
 	struct serial *serial;
 	int ret;
@@ -141,7 +141,7 @@ static int add_port(struct vm *vm, unsigned int index, const char *name,
 	serial->vm = vm;
 	serial->pin = places[index].pin;
 	uart_init(&serial->uart, &uart_ops, serial);
-	ret = chan_new(vm->loop, name, opt, &chan_ops, serial, &serial->chan);
+	ret = chardev_new(vm->loop, name, opt, &chardev_ops, serial, &serial->chardev);
 	if (ret) {
 		free(serial);
 		return ret;
@@ -171,7 +171,7 @@ void serial_exit(struct vm *vm)
 	for (i = 0; i < 2; i++) {
 		if (!vm->com[i])
 			continue;
-		chan_free(vm->com[i]->chan);
+		chardev_free(vm->com[i]->chardev);
 		pthread_mutex_destroy(&vm->com[i]->uart.lock);
 		free(vm->com[i]);
 		vm->com[i] = NULL;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
  * The two serial ports of the machine: a 16550A (uart.h) each, with a channel
- * (chan.h) at its far end.
+ * (chardev.h) at its far end.
  */
 #ifndef VMM_SERIAL_H
 #define VMM_SERIAL_H

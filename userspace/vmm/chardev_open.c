@@ -15,14 +15,14 @@
 #include <termios.h>
 #include <unistd.h>
 
-#include "chan_priv.h"
+#include "chardev_priv.h"
 #include "log.h"
 
 /* At most one channel is stdio. */
 static struct termios saved_termios;
 static bool terminal_is_raw;
 
-void chan_restore_terminal(void)
+void chardev_restore_terminal(void)
 {
 	if (terminal_is_raw)
 		tcsetattr(STDIN_FILENO, TCSANOW, &saved_termios);
@@ -64,43 +64,43 @@ static int reopen_stdout(void)
 	return fcntl(STDOUT_FILENO, F_DUPFD_CLOEXEC, 0);
 }
 
-static int open_stdio(struct chan *chan)
+static int open_stdio(struct chardev *chardev)
 {
 	int ret;
 
-	chan->out_fd = reopen_stdout();
-	if (chan->out_fd < 0)
+	chardev->out_fd = reopen_stdout();
+	if (chardev->out_fd < 0)
 		return -errno;
-	chan->out.fd = chan->out_fd;
-	ret = loop_add(chan->loop, &chan->out, EPOLLET);
+	chardev->out.fd = chardev->out_fd;
+	ret = loop_add(chardev->loop, &chardev->out, EPOLLET);
 	if (ret == -EPERM)
-		chan->out.fd = -1;	/* a file: never has to be waited for */
+		chardev->out.fd = -1;	/* a file: never has to be waited for */
 	else if (ret)
 		return ret;
-	chan->in.fd = fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, 0);
-	if (chan->in.fd < 0)
+	chardev->in.fd = fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, 0);
+	if (chardev->in.fd < 0)
 		return 0;
-	chan->in_events = EPOLLIN;
-	ret = loop_add(chan->loop, &chan->in, EPOLLIN);
+	chardev->in_events = EPOLLIN;
+	ret = loop_add(chardev->loop, &chardev->in, EPOLLIN);
 	if (ret) {
 		/* A file or /dev/null: no input. */
-		close(chan->in.fd);
-		chan->in.fd = -1;
+		close(chardev->in.fd);
+		chardev->in.fd = -1;
 	} else if (isatty(STDIN_FILENO)) {
-		chan->escapes = true;
+		chardev->escapes = true;
 		make_terminal_raw();
 	}
 	return 0;
 }
 
-static int open_file(struct chan *chan, const char *path)
+static int open_file(struct chardev *chardev, const char *path)
 {
-	chan->out_fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC |
-			    O_NOCTTY, 0666);
-	return chan->out_fd < 0 ? -errno : 0;
+	chardev->out_fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC |
+			       O_NOCTTY, 0666);
+	return chardev->out_fd < 0 ? -errno : 0;
 }
 
-static int open_pty(struct chan *chan, const char *link)
+static int open_pty(struct chardev *chardev, const char *link)
 {
 	struct termios raw;
 	char name[64];
@@ -109,8 +109,8 @@ static int open_pty(struct chan *chan, const char *link)
 	fd = posix_openpt(O_RDWR | O_NOCTTY | O_CLOEXEC);
 	if (fd < 0)
 		return -errno;
-	chan->in.fd = fd;
-	chan->out_fd = fd;
+	chardev->in.fd = fd;
+	chardev->out_fd = fd;
 	if (grantpt(fd) || unlockpt(fd) || ptsname_r(fd, name, sizeof(name)) ||
 	    fcntl(fd, F_SETFL, O_NONBLOCK) || tcgetattr(fd, &raw))
 		return -errno;
@@ -126,59 +126,59 @@ static int open_pty(struct chan *chan, const char *link)
 			unlink(link);
 		if (symlink(name, link)) {
 			ret = -errno;
-			log_error("%s pty: can't make link %s: %s", chan->name,
+			log_error("%s pty: can't make link %s: %s", chardev->name,
 				  link, strerror(-ret));
 			return ret;
 		}
 	}
-	log_note("%s is %s", chan->name, name);
-	chan->in_events = EPOLLIN | EPOLLET;
-	return loop_add(chan->loop, &chan->in, chan->in_events);
+	log_note("%s is %s", chardev->name, name);
+	chardev->in_events = EPOLLIN | EPOLLET;
+	return loop_add(chardev->loop, &chardev->in, chardev->in_events);
 }
 
 static void on_connect(void *opaque, uint32_t events)
 {
-	struct chan *chan = opaque;
+	struct chardev *chardev = opaque;
 	int fd, ret;
 
 	(void)events;
-	fd = accept4(chan->listen.fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+	fd = accept4(chardev->listen.fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
 	if (fd < 0)
 		return;
-	pthread_mutex_lock(&chan->lock);
-	chan->in.fd = fd;
-	chan->out_fd = fd;
-	chan->in_events = EPOLLIN | EPOLLET;
-	chan->input_stopped = false;
-	ret = loop_add(chan->loop, &chan->in, chan->in_events);
+	pthread_mutex_lock(&chardev->lock);
+	chardev->in.fd = fd;
+	chardev->out_fd = fd;
+	chardev->in_events = EPOLLIN | EPOLLET;
+	chardev->input_stopped = false;
+	ret = loop_add(chardev->loop, &chardev->in, chardev->in_events);
 	if (ret) {
-		chan->in.fd = -1;
-		chan->out_fd = -1;
+		chardev->in.fd = -1;
+		chardev->out_fd = -1;
 	}
-	pthread_mutex_unlock(&chan->lock);
+	pthread_mutex_unlock(&chardev->lock);
 	if (ret) {
 		close(fd);
 		return;
 	}
 	/* One at a time: the next one waits until this one is gone. */
-	loop_del(chan->loop, &chan->listen);
+	loop_del(chardev->loop, &chardev->listen);
 }
 
-void chan_disconnect(struct chan *chan)
+void chardev_disconnect(struct chardev *chardev)
 {
-	int fd = chan->in.fd;
+	int fd = chardev->in.fd;
 
-	loop_del(chan->loop, &chan->in);
-	pthread_mutex_lock(&chan->lock);
-	chan->out_fd = -1;
-	chan->in.fd = -1;
-	pthread_mutex_unlock(&chan->lock);
+	loop_del(chardev->loop, &chardev->in);
+	pthread_mutex_lock(&chardev->lock);
+	chardev->out_fd = -1;
+	chardev->in.fd = -1;
+	pthread_mutex_unlock(&chardev->lock);
 	close(fd);
-	if (loop_add(chan->loop, &chan->listen, EPOLLIN))
-		log_error("%s: can't wait for a connection any more", chan->name);
+	if (loop_add(chardev->loop, &chardev->listen, EPOLLIN))
+		log_error("%s: can't wait for a connection any more", chardev->name);
 }
 
-static int open_unix(struct chan *chan, const char *path)
+static int open_unix(struct chardev *chardev, const char *path)
 {
 	struct sockaddr_un address = { .sun_family = AF_UNIX };
 	struct stat st;
@@ -187,7 +187,7 @@ static int open_unix(struct chan *chan, const char *path)
 	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	if (fd < 0)
 		return -errno;
-	chan->listen.fd = fd;
+	chardev->listen.fd = fd;
 	/* The options are checked for its length. */
 	strncpy(address.sun_path, path, sizeof(address.sun_path) - 1);
 	/* One that an earlier run left: nobody can connect to it. */
@@ -199,71 +199,71 @@ static int open_unix(struct chan *chan, const char *path)
 	if (bind(fd, (struct sockaddr *)&address, sizeof(address)) ||
 	    listen(fd, 1))
 		return -errno;
-	return loop_add(chan->loop, &chan->listen, EPOLLIN);
+	return loop_add(chardev->loop, &chardev->listen, EPOLLIN);
 }
 
-int chan_new(struct loop *loop, const char *name, const struct chan_option *opt,
-	     const struct chan_ops *ops, void *opaque, struct chan **out)
+int chardev_new(struct loop *loop, const char *name, const struct chardev_option *opt,
+		const struct chardev_ops *ops, void *opaque, struct chardev **out)
 {
-	struct chan *chan;
+	struct chardev *chardev;
 	int ret = 0;
 
-	chan = calloc(1, sizeof(*chan));
-	if (!chan)
+	chardev = calloc(1, sizeof(*chardev));
+	if (!chardev)
 		return -ENOMEM;
-	*chan = (struct chan){
+	*chardev = (struct chardev){
 		.loop = loop,
 		.name = name,
 		.kind = opt->kind,
 		.ops = ops,
 		.opaque = opaque,
-		.in = { -1, chan_on_input, chan },
-		.out = { -1, chan_on_output, chan },
-		.listen = { -1, on_connect, chan },
+		.in = { -1, chardev_on_input, chardev },
+		.out = { -1, chardev_on_output, chardev },
+		.listen = { -1, on_connect, chardev },
 		.out_fd = -1,
 	};
-	pthread_mutex_init(&chan->lock, NULL);
+	pthread_mutex_init(&chardev->lock, NULL);
 	switch (opt->kind) {
 	case CHAN_NONE:
 		break;
 	case CHAN_STDIO:
-		ret = open_stdio(chan);
+		ret = open_stdio(chardev);
 		break;
 	case CHAN_FILE:
-		ret = open_file(chan, opt->path);
+		ret = open_file(chardev, opt->path);
 		break;
 	case CHAN_UNIX:
-		ret = open_unix(chan, opt->path);
+		ret = open_unix(chardev, opt->path);
 		break;
 	case CHAN_PTY:
-		ret = open_pty(chan, opt->path);
+		ret = open_pty(chardev, opt->path);
 		break;
 	}
 	if (ret) {
 		log_error("%s: can't open %s: %s", name,
 			  opt->path ? opt->path : "it", strerror(-ret));
-		chan_free(chan);
+		chardev_free(chardev);
 		return ret;
 	}
-	*out = chan;
+	*out = chardev;
 	return 0;
 }
 
-void chan_close(struct chan *chan)
+void chardev_close(struct chardev *chardev)
 {
-	if (chan->kind == CHAN_STDIO)
-		chan_restore_terminal();
-	if (chan->in.fd >= 0) {
-		loop_del(chan->loop, &chan->in);
-		if (chan->in.fd != chan->out_fd)
-			close(chan->in.fd);
+	if (chardev->kind == CHAN_STDIO)
+		chardev_restore_terminal();
+	if (chardev->in.fd >= 0) {
+		loop_del(chardev->loop, &chardev->in);
+		if (chardev->in.fd != chardev->out_fd)
+			close(chardev->in.fd);
 	}
-	if (chan->out.fd >= 0)
-		loop_del(chan->loop, &chan->out);
-	if (chan->out_fd >= 0)
-		close(chan->out_fd);
-	if (chan->listen.fd >= 0) {
-		loop_del(chan->loop, &chan->listen);
-		close(chan->listen.fd);
+	if (chardev->out.fd >= 0)
+		loop_del(chardev->loop, &chardev->out);
+	if (chardev->out_fd >= 0)
+		close(chardev->out_fd);
+	if (chardev->listen.fd >= 0) {
+		loop_del(chardev->loop, &chardev->listen);
+		close(chardev->listen.fd);
 	}
 }

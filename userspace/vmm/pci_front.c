@@ -11,11 +11,11 @@
  *
  * Threads. libvbus_process(), libvbus_eject() and all else that libvbus wants in
  * one thread is done by the main thread. A card that the guest has released is
- * noted in mirror_slot.released (atomic) and the main thread woken: the vCPU
+ * noted in pci_front_slot.released (atomic) and the main thread woken: the vCPU
  * that switched power off holds the port's lock.
- * mirror_slot.mapped and .gsi belong to the function's lock in libvbus.
+ * pci_front_slot.mapped and .gsi belong to the function's lock in libvbus.
  */
-#include "mirror.h"
+#include "pci_front.h"
 
 #include <errno.h>
 #include <stdbool.h>
@@ -38,10 +38,10 @@
 /* How long a new card waits for a guest that is busy with the last one. */
 #define INSERT_PATIENCE_S	10
 
-struct mirror;
+struct pci_front;
 
-struct mirror_slot {
-	struct mirror *mirror;
+struct pci_front_slot {
+	struct pci_front *front;
 	uint32_t slot;
 	struct pci_port *port;
 	bool released;
@@ -50,12 +50,12 @@ struct mirror_slot {
 	uint32_t nr_gsi;
 };
 
-struct mirror {
+struct pci_front {
 	struct bus *bus;
 	struct loop_source work;
 	struct loop_source timer;
 	uint32_t nr_slots;
-	struct mirror_slot slots[VM_MAX_SLOTS];
+	struct pci_front_slot slots[VM_MAX_SLOTS];
 };
 
 struct pci_machine {
@@ -64,12 +64,12 @@ struct pci_machine {
 };
 
 /* What libvbus calls back with. */
-static struct mirror *mirror_of(void *opaque)
+static struct pci_front *pci_front_of(void *opaque)
 {
-	return ((struct bus *)opaque)->mirror;
+	return ((struct bus *)opaque)->front;
 }
 
-static struct mirror_slot *slot_of(struct mirror *m, uint32_t slot)
+static struct pci_front_slot *slot_of(struct pci_front *m, uint32_t slot)
 {
 	return slot < m->nr_slots ? &m->slots[slot] : NULL;
 }
@@ -78,33 +78,33 @@ static struct mirror_slot *slot_of(struct mirror *m, uint32_t slot)
 
 static void card_read(void *opaque, uint32_t off, void *buf, size_t len)
 {
-	struct mirror_slot *s = opaque;
+	struct pci_front_slot *s = opaque;
 
-	libvbus_config_read(s->mirror->bus->lib, s->slot, off, buf, len);
+	libvbus_config_read(s->front->bus->lib, s->slot, off, buf, len);
 }
 
 static void card_write(void *opaque, uint32_t off, const void *buf, size_t len)
 {
-	struct mirror_slot *s = opaque;
+	struct pci_front_slot *s = opaque;
 
-	libvbus_config_write(s->mirror->bus->lib, s->slot, off, buf, len);
+	libvbus_config_write(s->front->bus->lib, s->slot, off, buf, len);
 }
 
 static void card_reset(void *opaque)
 {
-	struct mirror_slot *s = opaque;
+	struct pci_front_slot *s = opaque;
 
-	libvbus_reset_slot(s->mirror->bus->lib, s->slot);
+	libvbus_reset_slot(s->front->bus->lib, s->slot);
 }
 
 static void card_release(void *opaque)
 {
-	struct mirror_slot *s = opaque;
+	struct pci_front_slot *s = opaque;
 	uint64_t one = 1;
 
 	__atomic_store_n(&s->released, true, __ATOMIC_RELEASE);
 	/* Can't fail but for a counter that is full, and then it is readable. */
-	(void)!write(s->mirror->work.fd, &one, sizeof(one));
+	(void)!write(s->front->work.fd, &one, sizeof(one));
 }
 
 static const struct pci_port_ops card_ops = {
@@ -118,16 +118,16 @@ static const struct pci_port_ops card_ops = {
 
 static void bar_read(void *opaque, uint64_t off, void *data, size_t len)
 {
-	struct mirror_slot *s = opaque;
+	struct pci_front_slot *s = opaque;
 
-	libvbus_bar_read(s->mirror->bus->lib, s->slot, off, data, len);
+	libvbus_bar_read(s->front->bus->lib, s->slot, off, data, len);
 }
 
 static void bar_write(void *opaque, uint64_t off, const void *data, size_t len)
 {
-	struct mirror_slot *s = opaque;
+	struct pci_front_slot *s = opaque;
 
-	libvbus_bar_write(s->mirror->bus->lib, s->slot, off, data, len);
+	libvbus_bar_write(s->front->bus->lib, s->slot, off, data, len);
 }
 
 static const struct iobus_ops bar_ops = {
@@ -135,10 +135,10 @@ static const struct iobus_ops bar_ops = {
 	.write = bar_write,
 };
 
-static void mirror_bar_map(void *opaque, uint32_t slot, uint64_t addr)
+static void pci_front_bar_map(void *opaque, uint32_t slot, uint64_t addr)
 {
-	struct mirror *m = mirror_of(opaque);
-	struct mirror_slot *s = slot_of(m, slot);
+	struct pci_front *m = pci_front_of(opaque);
+	struct pci_front_slot *s = slot_of(m, slot);
 	int err;
 
 	if (!s)
@@ -150,32 +150,32 @@ static void mirror_bar_map(void *opaque, uint32_t slot, uint64_t addr)
 			  m->bus->name, slot, (unsigned long long)addr, strerror(-err));
 }
 
-static void mirror_bar_unmap(void *opaque, uint32_t slot, uint64_t addr)
+static void pci_front_bar_unmap(void *opaque, uint32_t slot, uint64_t addr)
 {
-	struct mirror *m = mirror_of(opaque);
-	struct mirror_slot *s = slot_of(m, slot);
+	struct pci_front *m = pci_front_of(opaque);
+	struct pci_front_slot *s = slot_of(m, slot);
 
 	if (s && s->mapped && !iobus_del(m->bus->vm->mmio, addr))
 		s->mapped = false;
 }
 
-static int mirror_doorbell_add(void *opaque, uint32_t slot, uint64_t addr, int fd)
+static int pci_front_doorbell_add(void *opaque, uint32_t slot, uint64_t addr, int fd)
 {
-	struct mirror *m = mirror_of(opaque);
+	struct pci_front *m = pci_front_of(opaque);
 
 	(void)slot;
 	return ioeventfd_add(m->bus->vm, addr, sizeof(uint32_t), fd);
 }
 
-static void mirror_doorbell_del(void *opaque, uint32_t slot, uint64_t addr, int fd)
+static void pci_front_doorbell_del(void *opaque, uint32_t slot, uint64_t addr, int fd)
 {
-	struct mirror *m = mirror_of(opaque);
+	struct pci_front *m = pci_front_of(opaque);
 
 	(void)slot;
 	ioeventfd_del(m->bus->vm, addr, sizeof(uint32_t), fd);
 }
 
-static bool grow_gsi(struct mirror_slot *s, uint32_t vector)
+static bool grow_gsi(struct pci_front_slot *s, uint32_t vector)
 {
 	int *gsi;
 
@@ -190,10 +190,10 @@ static bool grow_gsi(struct mirror_slot *s, uint32_t vector)
 	return true;
 }
 
-static int mirror_irq_enable(void *opaque, const struct libvbus_irq *irq)
+static int pci_front_irq_enable(void *opaque, const struct libvbus_irq *irq)
 {
-	struct mirror *m = mirror_of(opaque);
-	struct mirror_slot *s = slot_of(m, irq->slot);
+	struct pci_front *m = pci_front_of(opaque);
+	struct pci_front_slot *s = slot_of(m, irq->slot);
 	int err, gsi;
 
 	if (!s)
@@ -212,10 +212,10 @@ static int mirror_irq_enable(void *opaque, const struct libvbus_irq *irq)
 	return 0;
 }
 
-static void mirror_irq_disable(void *opaque, const struct libvbus_irq *irq)
+static void pci_front_irq_disable(void *opaque, const struct libvbus_irq *irq)
 {
-	struct mirror *m = mirror_of(opaque);
-	struct mirror_slot *s = slot_of(m, irq->slot);
+	struct pci_front *m = pci_front_of(opaque);
+	struct pci_front_slot *s = slot_of(m, irq->slot);
 	int gsi;
 
 	if (!s || irq->vector >= s->nr_gsi || !s->gsi[irq->vector])
@@ -228,10 +228,10 @@ static void mirror_irq_disable(void *opaque, const struct libvbus_irq *irq)
 
 /* --- devices come and go; main thread --------------------------------------------- */
 
-static void mirror_added(void *opaque, uint32_t slot, uint32_t class_id)
+static void pci_front_added(void *opaque, uint32_t slot, uint32_t class_id)
 {
-	struct mirror *m = mirror_of(opaque);
-	struct mirror_slot *s = slot_of(m, slot);
+	struct pci_front *m = pci_front_of(opaque);
+	struct pci_front_slot *s = slot_of(m, slot);
 	struct itimerspec patience = { .it_value.tv_sec = INSERT_PATIENCE_S };
 
 	if (!s) {
@@ -250,10 +250,10 @@ static void mirror_added(void *opaque, uint32_t slot, uint32_t class_id)
 		timerfd_settime(m->timer.fd, 0, &patience, NULL);
 }
 
-static void mirror_unplug(void *opaque, uint32_t slot)
+static void pci_front_unplug(void *opaque, uint32_t slot)
 {
-	struct mirror *m = mirror_of(opaque);
-	struct mirror_slot *s = slot_of(m, slot);
+	struct pci_front *m = pci_front_of(opaque);
+	struct pci_front_slot *s = slot_of(m, slot);
 
 	if (!s) {
 		libvbus_eject(m->bus->lib, slot);
@@ -263,10 +263,10 @@ static void mirror_unplug(void *opaque, uint32_t slot)
 	pci_port_ask(s->port);
 }
 
-static void mirror_removed(void *opaque, uint32_t slot)
+static void pci_front_removed(void *opaque, uint32_t slot)
 {
-	struct mirror *m = mirror_of(opaque);
-	struct mirror_slot *s = slot_of(m, slot);
+	struct pci_front *m = pci_front_of(opaque);
+	struct pci_front_slot *s = slot_of(m, slot);
 
 	log_info("bus %s slot %u: device gone", m->bus->name, slot);
 	if (!s)
@@ -276,25 +276,25 @@ static void mirror_removed(void *opaque, uint32_t slot)
 	__atomic_store_n(&s->released, false, __ATOMIC_RELAXED);
 }
 
-void mirror_ops(struct libvbus_ops *ops)
+void pci_front_ops(struct libvbus_ops *ops)
 {
-	ops->added = mirror_added;
-	ops->unplug = mirror_unplug;
-	ops->removed = mirror_removed;
-	ops->bar_map = mirror_bar_map;
-	ops->bar_unmap = mirror_bar_unmap;
-	ops->doorbell_add = mirror_doorbell_add;
-	ops->doorbell_del = mirror_doorbell_del;
-	ops->irq_enable = mirror_irq_enable;
-	ops->irq_disable = mirror_irq_disable;
+	ops->added = pci_front_added;
+	ops->unplug = pci_front_unplug;
+	ops->removed = pci_front_removed;
+	ops->bar_map = pci_front_bar_map;
+	ops->bar_unmap = pci_front_bar_unmap;
+	ops->doorbell_add = pci_front_doorbell_add;
+	ops->doorbell_del = pci_front_doorbell_del;
+	ops->irq_enable = pci_front_irq_enable;
+	ops->irq_disable = pci_front_irq_disable;
 }
 
-static void eject_released(struct mirror *m)
+static void eject_released(struct pci_front *m)
 {
 	uint32_t i;
 
 	for (i = 0; i < m->nr_slots; i++) {
-		struct mirror_slot *s = &m->slots[i];
+		struct pci_front_slot *s = &m->slots[i];
 
 		if (__atomic_exchange_n(&s->released, false, __ATOMIC_ACQ_REL)) {
 			log_info("bus %s slot %u: released by the guest",
@@ -304,7 +304,7 @@ static void eject_released(struct mirror *m)
 	}
 }
 
-void mirror_lost(struct mirror *m)
+void pci_front_lost(struct pci_front *m)
 {
 	uint32_t i;
 
@@ -317,7 +317,7 @@ void mirror_lost(struct mirror *m)
 
 static void on_work(void *opaque, uint32_t events)
 {
-	struct mirror *m = opaque;
+	struct pci_front *m = opaque;
 	uint64_t count;
 
 	(void)events;
@@ -327,7 +327,7 @@ static void on_work(void *opaque, uint32_t events)
 
 static void on_timer(void *opaque, uint32_t events)
 {
-	struct mirror *m = opaque;
+	struct pci_front *m = opaque;
 	uint64_t count;
 	uint32_t i;
 
@@ -339,7 +339,7 @@ static void on_timer(void *opaque, uint32_t events)
 
 /* --- set up and take down ---------------------------------------------------------- */
 
-static int watch(struct mirror *m, struct loop_source *source, int fd, loop_fn fn)
+static int watch(struct pci_front *m, struct loop_source *source, int fd, loop_fn fn)
 {
 	source->fd = fd;
 	source->fn = fn;
@@ -347,24 +347,24 @@ static int watch(struct mirror *m, struct loop_source *source, int fd, loop_fn f
 	return fd < 0 ? -errno : loop_add(m->bus->vm->loop, source, EPOLLIN);
 }
 
-int mirror_new(struct pci_machine *pci, struct bus *bus)
+int pci_front_new(struct pci_machine *pci, struct bus *bus)
 {
-	struct mirror *m;
+	struct pci_front *m;
 	uint32_t i;
 	int err;
 
 	m = calloc(1, sizeof(*m));
 	if (!m)
 		return -ENOMEM;
-	bus->mirror = m;
+	bus->front = m;
 	m->bus = bus;
 	m->nr_slots = bus->vm->opt->slots;
 	m->work.fd = -1;
 	m->timer.fd = -1;
 	for (i = 0; i < m->nr_slots; i++) {
-		struct mirror_slot *s = &m->slots[i];
+		struct pci_front_slot *s = &m->slots[i];
 
-		s->mirror = m;
+		s->front = m;
 		s->slot = i;
 		s->port = pci_port_new(pci->root, bus->number * m->nr_slots + i,
 				       &card_ops, s);
@@ -378,7 +378,7 @@ int mirror_new(struct pci_machine *pci, struct bus *bus)
 	return err;
 }
 
-void mirror_free(struct mirror *m)
+void pci_front_free(struct pci_front *m)
 {
 	uint32_t i;
 
@@ -397,7 +397,7 @@ void mirror_free(struct mirror *m)
 	free(m);
 }
 
-void mirror_reset(struct mirror *m)
+void pci_front_reset(struct pci_front *m)
 {
 	eject_released(m);
 }

@@ -564,5 +564,5 @@ int main(void)
 		T(reset_register),
 		T(failures),
 	};
-	return cmocka_run_group_tests_name("mirror", tests, NULL, NULL);
+	return cmocka_run_group_tests_name("pci_front", tests, NULL, NULL);
 }

@@ -12,12 +12,12 @@
 
 struct bus;
 struct libvbus_ops;
-struct mirror;
+struct pci_front;
 struct pci_machine;
 struct vm;
 
 /*
- * All of these are called by the main thread; all but mirror_lost() while no vCPU runs.
+ * All of these are called by the main thread; all but pci_front_lost() while no vCPU runs.
  *
  * pci_machine_new() - root complex and config cycles, no ports yet
  *
@@ -32,23 +32,23 @@ void pci_machine_reset(struct pci_machine *pci);
 void pci_machine_free(struct pci_machine *pci);
 
 /* Fills in the callbacks about functions; they take a struct bus. */
-void mirror_ops(struct libvbus_ops *ops);
+void pci_front_ops(struct libvbus_ops *ops);
 
 /*
- * mirror_new() - bus->mirror: the ports of a bus, before bus->lib is opened
+ * pci_front_new() - bus->front: the ports of a bus, before bus->lib is opened
  *
- * Return: 0 or a negative errno. What is in bus->mirror then goes with mirror_free(),
+ * Return: 0 or a negative errno. What is in bus->front then goes with pci_front_free(),
  * after bus->lib has been closed.
  */
-int mirror_new(struct pci_machine *pci, struct bus *bus);
+int pci_front_new(struct pci_machine *pci, struct bus *bus);
 
 /* The guest was reset, and pci_machine_reset() called. */
-void mirror_reset(struct mirror *mirror);
+void pci_front_reset(struct pci_front *m);
 
 /* There will be no more events: all cards are gone. */
-void mirror_lost(struct mirror *mirror);
+void pci_front_lost(struct pci_front *m);
 
-/* @mirror may be NULL. */
-void mirror_free(struct mirror *mirror);
+/* @m may be NULL. */
+void pci_front_free(struct pci_front *m);
 
 #endif /* VMM_MIRROR_H */

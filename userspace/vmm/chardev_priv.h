@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * What chan.c and chan_open.c share. Fields above the lock are
+ * What chardev.c and chardev_open.c share. Fields above the lock are
  * fixed, but in.fd: that and all below change under the lock, the file descriptors
  * in the main thread only.
  */
@@ -9,17 +9,17 @@
 
 #include <pthread.h>
 
-#include "chan.h"
+#include "chardev.h"
 #include "loop.h"
 #include "options.h"
 
 #define CHAN_BUFFER	65536
 
-struct chan {
+struct chardev {
 	struct loop *loop;
 	const char *name;
-	enum chan_kind kind;
-	const struct chan_ops *ops;
+	enum chardev_kind kind;
+	const struct chardev_ops *ops;
 	void *opaque;
 	bool escapes;		/* Ctrl-A is special */
 	bool escaped;		/* and was the last byte */
@@ -31,17 +31,17 @@ struct chan {
 	int out_fd;		/* -1: nobody there */
 	uint32_t in_events, out_events;	/* as epoll knows them */
 	bool input_stopped;	/* until the port has room */
-	bool full;		/* chan_send() said so */
+	bool full;		/* chardev_send() said so */
 	size_t start, used;
 	uint8_t buf[CHAN_BUFFER];
 };
 
-/* chan.c: callbacks of the loop; chan_on_input() takes both for one fd. */
-void chan_on_input(void *opaque, uint32_t events);
-void chan_on_output(void *opaque, uint32_t events);
+/* chardev.c: callbacks of the loop; chardev_on_input() takes both for one fd. */
+void chardev_on_input(void *opaque, uint32_t events);
+void chardev_on_output(void *opaque, uint32_t events);
 
-/* chan_open.c */
-void chan_disconnect(struct chan *chan);
-void chan_close(struct chan *chan);
+/* chardev_open.c */
+void chardev_disconnect(struct chardev *chardev);
+void chardev_close(struct chardev *chardev);
 
 #endif /* VMM_CHAN_PRIV_H */
