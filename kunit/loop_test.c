@@ -325,7 +325,7 @@ static void test_outstanding(struct kunit *test)
 	for (i = 0; i < ARRAY_SIZE(ways); i++) {
 		reinit_completion(&lt.probed);
 		reinit_completion(&lt.removed);
-		lt_plug(test, "echo 1 > hold");
+		lt_plug(test, "echo 1 > keep");
 		q = vproxy_queue(lt.vdev, 0);
 		for (n = 0; n < 100; n++)
 			KUNIT_EXPECT_EQ(test, 0,

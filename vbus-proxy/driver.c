@@ -69,7 +69,7 @@ static int vproxy_reset_device(struct vproxy_core *core)
 		usleep_range(pause, pause * 2);
 		pause = min(pause * 2, (unsigned int)VPROXY_RESET_POLL_MAX);
 	}
-	/* It may be cleared by whoever else can reset the device. */
+	/* It may be cleared by another way to reset the device. */
 	if (!err && core->hold)
 		err = vproxy_write32(core, VBUS_REG_HOLD, core->hold);
 	if (err)

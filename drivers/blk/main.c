@@ -406,7 +406,7 @@ static void vbus_blk_remove(struct vproxy_device *vdev)
 		vbus_blk_stop(vb);
 	/* No signal comes any more that would ask for it. */
 	cancel_work_sync(&vb->broken_work);
-	/* Who has added a request may look at the ring once more when that has ended. */
+	/* A task that has added a request may look at the ring once more when that has ended. */
 	synchronize_rcu();
 	blk_mq_free_tag_set(&vb->tags);
 	vproxy_delete_queues(vdev);

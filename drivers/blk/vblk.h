@@ -4,8 +4,8 @@
  *
  * Who may touch what:
  *   vbus_blk_queue	ring, counters, @dead: under its lock, with interrupts off
- *   vbus_blk_pdu	whoever the block layer gave the request to, from queue_rq()
- *			until it is added to the ring; then who takes it out of it
+ *   vbus_blk_pdu	the thread that the block layer gave the request to, from queue_rq()
+ *			until it is added to the ring; then the one that takes it out of it
  *   vbus_blk.dead	set once, by vbus_blk_kill(), under @kill_lock
  *
  * The host is not trusted: the length of a completion and a status are checked before
@@ -100,7 +100,7 @@ struct vbus_blk_pdu {
  * @vq: the ring
  * @vb: the disk
  * @urgent: a FLUSH or a FUA write is among what was added and not published
- * @polled: completions raise no signal, the waiter polls
+ * @polled: completions raise no signal, the waiting task polls
  * @dead: takes no requests any more
  * @stat: VBUS_BLK_*
  */

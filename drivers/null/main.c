@@ -55,7 +55,7 @@ int vnull_command(struct vnull *nd, char *text)
 		return err;
 	if (!mutex_trylock(&nd->lock))
 		return -EBUSY;
-	/* Who reads it after a failure must not find the one before. */
+	/* After a failure the result before must not be read again. */
 	mutex_lock(&nd->result_lock);
 	nd->result = res;
 	mutex_unlock(&nd->result_lock);

@@ -7,10 +7,10 @@
  * are lock-free and may be done from any context, hard interrupts included.
  *
  * Lifetime: a lookup is valid inside the RCU read-side section it was made in
- * (preempt-, BH- or irq-disabled code counts as one).  Who needs pages for
- * longer takes a struct vbus_mem_ref with vbus_mem_get_bvecs(), or maps them
- * with vbus_mem_map().  Removal of a region waits for refs; it is refused
- * (EBUSY) while a mapping exists.
+ * (preempt-, BH- or irq-disabled code counts as one).  Longer use takes a struct
+ * vbus_mem_ref with vbus_mem_get_bvecs(), or a mapping by vbus_mem_map().
+ * Removal of a region waits for refs; it is refused (EBUSY) while a mapping
+ * exists.
  *
  * Pages that the hardware has lost (PageHWPoison) are not found, as if they were not
  * guest memory.  vbus_mem_read() and vbus_mem_map_read() survive to find one that nobody

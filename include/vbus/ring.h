@@ -12,11 +12,11 @@
  *
  *   A  north's store-release of a batch's first descriptor control word, in
  *      ioq_north_publish(), with south's load-acquire of control words in
- *      ioq_south_get(): who sees the word sees the whole batch, its tables
+ *      ioq_south_get(): a side that sees the word sees the whole batch, its tables
  *      and its buffers.
  *   B  south's store-release of a batch's first completion, in
  *      ioq_south_publish(), with north's load-acquire of completions in
- *      ioq_north_get(): who sees it sees the rest of the batch and the data
+ *      ioq_north_get(): a side that sees it sees the rest of the batch and the data
  *      written, and may reuse slots that south had read before.
  *   C  the full barriers in ioq_north_kick_needed() (between publishing and
  *      reading kick_event) and in ioq_south_enable_kicks() (between writing

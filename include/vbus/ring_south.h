@@ -116,7 +116,7 @@ static inline int ioq_south_init(struct ioq_south *q, void *area, u32 size,
  * @pos: filled in
  *
  * Return: true if no chain is in flight. Otherwise the chains in flight are
- * forgotten by whoever attaches at @pos: complete or rewind them first.
+ * forgotten by attaching at @pos: complete or rewind them first.
  */
 static inline bool ioq_south_pos(const struct ioq_south *q,
 				 struct ioq_pos *pos)

@@ -173,7 +173,7 @@ way "the bus by force" "echo 1 > $loop/vm0/surprise && rmdir $loop/vm0" attach
 
 # A host that keeps chains
 check "unplug for a device that holds" eval 'unplug && wait_for 10 is_gone'
-check "hold" eval "echo 0 > $dev/enable && echo 1 > $dev/hold && echo 1 > $dev/enable"
+check "keep" eval "echo 0 > $dev/enable && echo 1 > $dev/keep && echo 1 > $dev/enable"
 check "plug it" eval 'plug && wait_for 10 is_bound'
 $diag --count 1 signal > /tmp/held.out 2>&1 &
 held=$!

@@ -116,7 +116,7 @@ done
 for v in "" 0 1 3 65536 -2; do
 	refuse_write "$(range_or_invalid "$v")" "$v" $host/devices/null.a/ring_size
 done
-for a in in_order hold; do
+for a in in_order keep; do
 	refuse_write EINVAL maybe $host/devices/null.a/$a
 	refuse_write EINVAL "" $host/devices/null.a/$a
 done

@@ -139,7 +139,7 @@ void lvb_bar_unmap(struct lvb_fn *fn)
 
 /*
  * The driver has started the device, perhaps, and may have done so without leave to
- * touch memory.  Whoever takes the leave away stores fn->dma before it asks the
+ * touch memory.  Taking the leave away stores fn->dma before it asks the
  * device to pause; we look at it after the device was started.  So one of the
  * two finds it running.
  */

@@ -14,7 +14,7 @@
  * use.  Order: ctl, then dev_lock.
  *
  * Events.  Since the device is not open most of the time, it may go, and another one
- * come, without the function being asked.  Who opens it looks whether it is the one
+ * come, without the function being asked.  Opening it checks that it is the one
  * that config space was made for; if not, the events that tell are on their way.
  */
 #include <errno.h>
@@ -133,7 +133,7 @@ void lvb_shared_take(struct lvb_fn *fn, bool decode)
 		lvb_shared_claim(fn);
 }
 
-/* The device that was opened to make @fn is free for whoever wants it. */
+/* The device that was opened to make @fn is free for either front. */
 void lvb_shared_init(struct lvb_fn *fn)
 {
 	struct libvbus *bus = fn->bus;
@@ -148,7 +148,7 @@ void lvb_shared_init(struct lvb_fn *fn)
 	fn->dev = -1;
 }
 
-/* Whoever processes events: has another device taken the place of the function's? */
+/* For the thread that processes events: has another device taken the place of the function's? */
 bool lvb_shared_stale(struct lvb_fn *fn)
 {
 	int dev = -EBUSY;

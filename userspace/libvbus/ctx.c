@@ -2,7 +2,7 @@
 /*
  * An open bus: opening, closing, and what happens on it.
  *
- * bus->slots belongs to whoever may call libvbus_process(): callers serialise.
+ * bus->slots belongs to the thread that may call libvbus_process(): callers serialise.
  */
 #include <errno.h>
 #include <stdio.h>

@@ -37,7 +37,7 @@
  * other; let one thread do them or hold a lock.  No thread needs registering.
  *
  * Callbacks come from inside these calls.  A lock that a callback takes must not be
- * held by whoever calls the library.
+ * held by a caller of the library.
  *
  * System calls.  For a filter, once a bus is open: ioctl of type VBUS_IOC, read,
  * write, pread64, pwrite64, poll, eventfd2, close; futex, membarrier, mmap, munmap,
@@ -127,7 +127,7 @@ struct libvbus_irq {
  * @doorbell_del: take back
  * @irq_enable: from now on a signal on @irq->fd, also one that is pending in it
  *	already, shall raise the message; with KVM this is a routing entry and
- *	KVM_IRQFD.  Who reads the eventfd itself finds it non-blocking.  Return
+ *	KVM_IRQFD.  The eventfd is non-blocking, for VMMs that read it themselves.  Return
  *	0 or a negative errno; then, or when NULL, the guest gets no interrupts
  *	of this vector, and the log says so once.
  * @irq_disable: no longer; signals stay pending in the eventfd

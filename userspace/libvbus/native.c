@@ -6,7 +6,7 @@
  *
  * bus->native is set by libvbus_native_open(), before any vCPU runs, and goes with
  * libvbus_close(), after the last has stopped: so accesses take no lock.  What else
- * is in it belongs to whoever may call libvbus_process().
+ * is in it belongs to the thread that may call libvbus_process().
  */
 #include <errno.h>
 #include <stdlib.h>

@@ -11,7 +11,7 @@
  *   struct lvb_fn dev_lock  a leaf as lock is: with LIBVBUS_PCI_SHARED, which device
  *                        is open.  See claim.c.
  *
- * Whoever changes what is read holds both ctl and lock; under either it may be read.
+ * Writers hold both ctl and lock; under either it may be read.
  * Register accesses are forwarded under neither: the kernel puts them in order.
  *
  * The table bus->slots is read under RCU.  A reader takes a reference to the

@@ -82,7 +82,7 @@ bool vnat_bus_reset(struct vnat_bus *bus)
 	return false;
 }
 
-/* The window answers no more: let go who waits, and the devices. Process context. */
+/* The window answers no more: wake waiting callers, remove the devices. Process context. */
 void vnat_bus_set_dead(struct vnat_bus *bus)
 {
 	unsigned int i;
@@ -230,7 +230,7 @@ struct vnat_bus *vnat_bus_create(struct device *dev,
 	err = vnat_read_limits(bus, max_queues);
 	if (err)
 		goto free;
-	/* Whoever used it before us, a kernel that crashed perhaps. */
+	/* Left by an earlier user, a kernel that crashed perhaps. */
 	ops->write32(priv, VBUS_NREG_STATUS, 0);
 	if (ops->read32(priv, VBUS_NREG_STATUS)) {
 		dev_err(dev, "the window can't be reset\n");
@@ -300,7 +300,7 @@ void vnat_bus_stop(struct vnat_bus *bus, bool gone)
 {
 	/* The slots are ours: work that is queued late looks first. */
 	WRITE_ONCE(bus->stopping, true);
-	/* Who waits for an answer would do so up to the deadline, and we for him. */
+	/* Wake callers now; otherwise this waits out their deadline. */
 	if (gone)
 		vnat_bus_set_dead(bus);
 	cancel_work_sync(&bus->slot_work);

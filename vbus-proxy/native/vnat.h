@@ -108,7 +108,7 @@ struct vnat_queue {
  * @mutex: guards the slow half: @slow_seq, @slow_late
  * @slow_seq: number of the last slow call
  * @slow_late: as @fast_late
- * @wait: who waits for the answer to the slow call
+ * @wait: for the answer to the slow call
  */
 struct vnat_page {
 	struct vbus_call_page *mem;

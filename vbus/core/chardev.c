@@ -43,7 +43,7 @@ static int vbus_bus_open(struct inode *inode, struct file *file)
 	struct vbus_mem *mem;
 	int ret;
 
-	/* Whoever has the bus can do everything: read permission is not enough. */
+	/* An open bus can do everything: read permission is not enough. */
 	if ((file->f_mode & (FMODE_READ | FMODE_WRITE)) !=
 	    (FMODE_READ | FMODE_WRITE))
 		return -EACCES;

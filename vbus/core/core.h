@@ -20,13 +20,13 @@
  *			generation, and the list of connections. Also under
  *			conn->lock.
  *
- * Who waits for what.  native->lock, nslot->lock and conn->lock belong to one VMM and are
+ * What may wait.  native->lock, nslot->lock and conn->lock belong to one VMM and are
  * held while a device starts and stops, as long as storage takes.  From su_mutex on locks
  * are shared, with the admin and by way of su_mutex with all buses: under them nothing
  * is waited for that a guest, a VMM or storage can delay, and no memory is allocated that
  * a VMM's cgroup is charged for.  So the ends of connections and devices run without
- * them, in the device's own workqueue, and who has to wait for an end does so killably,
- * holding nothing: see conn.c and device.c.
+ * them, in the device's own workqueue, and waiting for an end is killable and holds
+ * nothing: see conn.c and device.c.
  *
  * vbus_buses_lock and vbus_models_lock guard only their lists and nest nothing
  * but allocation.

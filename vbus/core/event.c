@@ -39,7 +39,7 @@ void vbus_event_post(struct vbus_native *nv, u32 queue, u32 event)
 	if (!mem)
 		goto unlock;
 	word = &mem->pending[event / 64];
-	/* Who made it pending has seen to the rest, or is about to. */
+	/* Already pending; its setter raises the interrupt. */
 	if (vbus_event_or(word, event % 64) &
 	    (__force u64)cpu_to_le64(BIT_ULL(event % 64)))
 		goto unlock;

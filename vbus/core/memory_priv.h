@@ -50,7 +50,7 @@ struct vbus_pinned {
  *	without
  * @nr_maps: mappings, under mem->lock
  * @mem: the map it belongs to
- * @ref: held by who uses pages outside an RCU section
+ * @ref: held while pages are used outside an RCU section
  * @drained: @ref was killed and is gone
  * @rcu: for readers that look at @dying
  */

@@ -251,7 +251,7 @@ int vbus_native_reset(struct vbus_native *nv)
 }
 EXPORT_SYMBOL_GPL(vbus_native_reset);
 
-/* Neither session nor bus is touched after this, and who was bound may go. */
+/* Neither session nor bus is touched after this, and bound eventfds may go. */
 static void vbus_native_disconnect(struct vbus_native *nv)
 {
 	struct vbus_session *session;
@@ -293,7 +293,7 @@ void vbus_native_detach(struct vbus_session *session)
 	mutex_unlock(&session->bus->lock);
 	if (!nv)
 		return;
-	/* If its owner is faster, this waits until he is done with the session. */
+	/* If its owner is faster, this waits until it is done with the session. */
 	vbus_native_disconnect(nv);
 	vbus_native_put(nv);
 }

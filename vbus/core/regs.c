@@ -281,7 +281,7 @@ static int vbus_reg_write(struct vbus_conn *conn, u32 off, u32 value)
 		ret = vbus_check_vector(conn, value);
 		if (!ret)
 			WRITE_ONCE(conn->config_vector, value);
-		/* Pairs with those of who signals it: see vbus_device_config_changed(). */
+		/* Pairs with those of its signal: see vbus_device_config_changed(). */
 		smp_mb();
 		return ret;
 	}

@@ -2,7 +2,7 @@
 /*
  * Queues served in process context, for models with a serve hook.
  *
- * A ring comes with interrupts off, mostly inside the wake-up of a doorbell eventfd
+ * A kick comes with interrupts off, mostly inside the wake-up of a doorbell eventfd
  * that a vCPU thread of the VMM has just written to.  To wake a thread would cost
  * more than most requests do.  So that thread is given a task work: it runs before
  * the thread goes back to its guest, may sleep, and what it does is charged to the
@@ -10,14 +10,14 @@
  *
  * cq->serve holds the state, and nothing is guarded by a lock:
  *
- *   WANTED	a ring came that nobody has looked at.  Who sets it sees to it that
- *		somebody will: the one who is serving, the task work, or the work.
- *   RUNNING	somebody serves; a bit lock.  Who lets go of it looks at WANTED once
+ *   WANTED	a kick came that has not been looked at.  After setting it, one of
+ *		the running server, the task work or the work item will look.
+ *   RUNNING	the queue is being served; a bit lock.  Its holder looks at WANTED once
  *		more.
  *   TASKED	the task work is queued.  It holds a reference to the connection, its
  *		queues and this module, as it may come when all else is over.
  *
- * A ring is `set WANTED, barrier, look at RUNNING', the end of a run is `clear
+ * A kick is `set WANTED, barrier, look at RUNNING', the end of a run is `clear
  * RUNNING, barrier, look at WANTED': one of them sees the other's.
  */
 #include <linux/eventfd.h>
@@ -66,7 +66,7 @@ static void vbus_serve(struct vbus_conn_queue *cq, bool nowait)
 	clear_bit_unlock(VBUS_SERVE_RUNNING, &cq->serve);
 	/* Pairs with those in vbus_serve_kick() and vbus_conn_stop(). */
 	smp_mb__after_atomic();
-	/* Stopping waits for who sees it running, and cancels the work after that. */
+	/* Stopping waits for those that see it running, and cancels the work after that. */
 	rcu_read_lock();
 	if (!READ_ONCE(cq->running))
 		wake_up_bit(&cq->serve, VBUS_SERVE_RUNNING);
@@ -145,7 +145,7 @@ void vbus_serve_kick(struct vbus_conn_queue *cq)
 
 /*
  * The queue does not run any more and a grace period has passed.  When this returns
- * nobody serves, and who comes late finds nothing to do.
+ * nothing serves, and a late run finds nothing to do.
  */
 void vbus_serve_stop(struct vbus_conn_queue *cq)
 {

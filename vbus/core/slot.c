@@ -123,9 +123,9 @@ static ssize_t vbus_slot_unplug_timeout_store(struct config_item *item,
 CONFIGFS_ATTR(vbus_slot_, unplug_timeout);
 
 /*
- * Take away what the guest does not give back, and wait until it is gone.  Who loses
- * patience with that can be killed, and nobody waits for him: as long as the slot is
- * unplugging it is pinned, so no rmdir waits for this write to return.
+ * Take away what the guest does not give back, and wait until it is gone.  The wait
+ * can be killed, and nothing else waits for it: as long as the slot is unplugging it is
+ * pinned, so no rmdir waits for this write to return.
  */
 static ssize_t vbus_slot_force_store(struct config_item *item, const char *page,
 				     size_t count)

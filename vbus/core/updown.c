@@ -2,7 +2,7 @@
 /*
  * Enable and disable of devices, and what else may take as long as storage takes.
  *
- * None of it is done under a lock.  Who does it has dev->change, which is one at a time
+ * None of it is done under a lock.  It takes dev->change, which one task has at a time
  * and waited for killably, and the device is pinned meanwhile: an rmdir would wait for
  * the write to the attribute to return, with the directory of all devices locked, so it
  * answers EBUSY instead.
@@ -43,8 +43,8 @@ static int vbus_device_begin(struct vbus_device *dev, unsigned int change)
 }
 
 /*
- * Give it back.  From here on rmdir may come, so the caller has a reference.  All at once:
- * who sees that it is down may remove it, and who removes it finds nobody at it.
+ * Give it back.  From here on rmdir may come, so the caller has a reference.  All in one
+ * section: an observer that sees it down may remove it, and finds it idle.
  */
 static void vbus_device_end(struct vbus_device *dev, bool down)
 {

@@ -157,7 +157,7 @@ struct vbus_call_page {
  * VBUS_FN_SLOT		data: struct vbus_slot_info
  * VBUS_FN_OPEN		open the device with plug count arg[0].  ENOENT: none there;
  *			ESTALE: another one; EBUSY: it is open already
- * VBUS_FN_CLOSE	reset and close; if the admin wants it back, he has it now
+ * VBUS_FN_CLOSE	reset and close; if the admin wants it back, it is free now
  * VBUS_FN_READ		arg[1] bytes of the device's window at arg[0] into data; value:
  *			their number
  * VBUS_FN_WRITE	length bytes of data into the window at arg[0]

@@ -99,7 +99,7 @@ static int vdm_blk_open_file(struct vdm_blk *blk)
 		return err;
 	}
 	blk->file = file;
-	/* Who reads must not wait for a journal, so when that was is not noted. */
+	/* A read must not wait for a journal, so its time is not noted. */
 	spin_lock(&file->f_lock);
 	file->f_flags |= O_NOATIME;
 	spin_unlock(&file->f_lock);

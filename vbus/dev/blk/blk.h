@@ -13,7 +13,7 @@
  *	serve.c		calls vdm_blk_take() for all there is, completes chains, signals
  *
  * Who may touch what:
- *	vdm_blk_queue.segs	whoever serves the queue: the core sees to it that
+ *	vdm_blk_queue.segs	the thread that serves the queue: the core sees to it that
  *				there is one at a time
  *	vdm_blk_queue.q->ring	under vdm_blk_queue.lock
  *	vdm_blk_req		who serves, until ->execute was called; then who carries

@@ -3,7 +3,7 @@
  * Host model "blk": memory of a request that is not found in its slot: longer lists
  * of pages, and copies of data that the backing could not use where it lies.
  *
- * All of it is charged to who has opened the bus, whose guest makes us keep it: also
+ * All of it is charged to the opener of the bus, whose guest makes us keep it: also
  * what a work item allocates.
  */
 #include <linux/mm.h>
@@ -27,7 +27,7 @@ struct vdm_blk_bounce {
  * vdm_blk_more_vecs() - let a request have VDM_BLK_VECS entries
  * @req: with nothing in its entries yet
  *
- * They stay with the slot: who has sent one long request sends another.
+ * They stay with the slot: after one long request another one comes.
  *
  * Context: may wait for memory.
  * Return: 0 or -ENOMEM.

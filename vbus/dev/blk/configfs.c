@@ -37,7 +37,7 @@ static int vdm_blk_path_set(struct vbus_device *dev, const char *value)
 	struct vdm_blk *blk = to_vdm_blk(dev);
 	char *path;
 
-	/* What is relative would be so to whoever happens to write. */
+	/* A relative path would depend on the folder of the writing process. */
 	if (*value != '/') {
 		vbus_dev_err(dev, "path takes an absolute path\n");
 		return -EINVAL;

@@ -59,7 +59,7 @@ void vdm_blk_end(struct vdm_blk_req *req, u8 status)
 	/* Stopping waits for a grace period: until then @bq is there. */
 	rcu_read_lock();
 	/*
-	 * Who makes the list non-empty sees to it that it is emptied.  The server does so
+	 * The one that makes the list non-empty sees to it that it is emptied.  The server does so
 	 * after its batch, and before it waits for anything.
 	 */
 	if (llist_add(&req->done, &bq->done) &&
@@ -146,7 +146,7 @@ static bool vdm_blk_nowait(const struct vdm_blk_req *req, enum vdm_blk_who who)
  * @bq: the queue
  * @who: serves it
  *
- * Context: process context, the one who serves.
+ * Context: process context, the thread that serves.
  * Return: false if there was no chain.
  */
 bool vdm_blk_take(struct vdm_blk_queue *bq, enum vdm_blk_who who)
@@ -227,7 +227,7 @@ int vdm_blk_queue_start(struct vdm_blk *blk, struct vbus_queue *q,
 	bq->mem = vbus_conn_mem(q->conn);
 	bq->stats = &blk->stats[q->index];
 	bq->features = features;
-	/* Who can't ask for it is promised it; where there is no cache it costs nothing. */
+	/* A guest that can't ask for it gets it always; without a cache it costs nothing. */
 	bq->sync = !(features & VBUS_BLK_F_FLUSH);
 	vdm_blk_place_init(&bq->place);
 	vdm_blk_mod_init(&bq->mod);

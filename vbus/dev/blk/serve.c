@@ -7,8 +7,8 @@
  *
  * A request may end anywhere: inside its ->execute (a RAM disk, the page cache), in an
  * interrupt, in a work item.  vdm_blk_end() puts it on bq->done.  What ends inside
- * ->execute is completed by who serves, in batches; everything else by an irq_work, which
- * runs when the interrupt is over and finds the others that ended in it.
+ * ->execute is completed by the thread that serves, in batches; everything else by an
+ * irq_work, which runs when the interrupt is over and finds the others that ended in it.
  *
  * Completing is one thing, signalling the guest another.  Inline, the guest is signalled
  * at once; it looks for answers itself when its kick returns, and then wants no signal.

@@ -223,7 +223,7 @@ static int vdm_net_hdr_gso(struct sk_buff *skb,
 			shinfo->gso_type |= SKB_GSO_TCP_ECN;
 	}
 	shinfo->gso_size = off->gso_size;
-	/* Whoever segments it checks again, and counts the segments. */
+	/* The code that segments it checks again, and counts the segments. */
 	shinfo->gso_type |= SKB_GSO_DODGY;
 	shinfo->gso_segs = 0;
 	return 0;

@@ -4,7 +4,7 @@
  *
  * For tests and benchmarks of what lies around a device.  Each queue is served
  * by a tasklet of its own, which is the one context that touches its ring; a
- * kick only schedules it.  With hold=1 chains are taken and kept until the guest
+ * kick only schedules it.  With keep=1 chains are taken and kept until the guest
  * resets: what a guest driver does with requests that never end.
  */
 #define pr_fmt(fmt) "vbus-dm-null: " fmt
@@ -41,7 +41,7 @@ static const char *const vdm_null_stat_names[VDM_NULL_NR_STATS] = {
  * @nr_queues: attribute "queues"
  * @ring_size: attribute "ring_size"
  * @in_order: attribute "in_order"
- * @hold: attribute "hold"
+ * @keep: attribute "keep"
  * @stats: counters
  */
 struct vdm_null {
@@ -49,7 +49,7 @@ struct vdm_null {
 	u32 nr_queues;
 	u32 ring_size;
 	bool in_order;
-	bool hold;
+	bool keep;
 	atomic64_t stats[VDM_NULL_NR_STATS];
 };
 
@@ -82,7 +82,7 @@ static void vdm_null_serve(struct tasklet_struct *t)
 			break;
 		done++;
 		bytes += (u64)chain.out_len + chain.in_len;
-		if (!null->hold)
+		if (!null->keep)
 			ioq_south_complete(&nq->q->ring, chain.id, 0);
 	}
 	atomic64_inc(&null->stats[VDM_NULL_RUNS]);
@@ -275,22 +275,22 @@ static int vdm_null_in_order_set(struct vbus_device *dev, const char *value)
 }
 VBUS_DEVICE_ATTR(vdm_null_, in_order);
 
-static ssize_t vdm_null_hold_show(struct vbus_device *dev, char *page)
+static ssize_t vdm_null_keep_show(struct vbus_device *dev, char *page)
 {
-	return sysfs_emit(page, "%d\n", to_vdm_null(dev)->hold);
+	return sysfs_emit(page, "%d\n", to_vdm_null(dev)->keep);
 }
 
-static int vdm_null_hold_set(struct vbus_device *dev, const char *value)
+static int vdm_null_keep_set(struct vbus_device *dev, const char *value)
 {
-	return vdm_null_set_bool(dev, value, "hold", &to_vdm_null(dev)->hold);
+	return vdm_null_set_bool(dev, value, "keep", &to_vdm_null(dev)->keep);
 }
-VBUS_DEVICE_ATTR(vdm_null_, hold);
+VBUS_DEVICE_ATTR(vdm_null_, keep);
 
 static struct configfs_attribute *vdm_null_attrs[] = {
 	&vdm_null_attr_queues,
 	&vdm_null_attr_ring_size,
 	&vdm_null_attr_in_order,
-	&vdm_null_attr_hold,
+	&vdm_null_attr_keep,
 	NULL,
 };
 

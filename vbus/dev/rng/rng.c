@@ -102,7 +102,7 @@ static unsigned long vdm_rng_tokens(struct vdm_rng *rng)
 	}
 	new = div_u64(passed * rate, NSEC_PER_SEC);
 	rng->tokens = min_t(u64, rng->tokens + new, rate);
-	/* Not to now: who looks often would lose a piece of a token each time. */
+	/* Not to now: frequent reads would lose a piece of a token each time. */
 	rng->filled = ktime_add_ns(rng->filled,
 				   DIV_ROUND_UP_ULL(new * NSEC_PER_SEC, rate));
 	if (rng->tokens >= VDM_RNG_MIN_TOKENS)
