@@ -16,7 +16,7 @@
 #include <linux/module.h>
 #include <linux/slab.h>
 #include <linux/vbus_blk.h>
-#include <vbus/device.h>
+#include <vbus/host/model.h>
 #include "conn_guest.h"
 #include "fake_disk.h"
 

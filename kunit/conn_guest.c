@@ -7,7 +7,7 @@
 #include <linux/module.h>
 #include <linux/slab.h>
 #include <linux/umh.h>
-#include <vbus/memory.h>
+#include <vbus/host/memory.h>
 #include "conn_guest.h"
 
 #define CONN_GUEST_ROOT	"/sys/kernel/config/vbus/"
@@ -321,3 +321,4 @@ EXPORT_SYMBOL_GPL(conn_guest_kick);
 
 MODULE_DESCRIPTION("vbus test helper: guest of a host model");
 MODULE_LICENSE("GPL");
+MODULE_IMPORT_NS(VBUS_SESSION);

@@ -15,7 +15,7 @@
 #include <linux/io.h>
 #include <linux/vbus_abi.h>
 #include <vbus/ring.h>
-#include <vbus/session.h>
+#include <vbus/host/session.h>
 
 #define CONN_GUEST_QUEUES	4
 #define CONN_GUEST_RING_MAX	256

@@ -604,3 +604,4 @@ kunit_test_suite(blk_suite);
 
 MODULE_DESCRIPTION("vbus test: host block model, bad requests");
 MODULE_LICENSE("GPL");
+MODULE_IMPORT_NS(VBUS_MODEL);

@@ -477,3 +477,4 @@ kunit_test_suite(blk_suite);
 
 MODULE_DESCRIPTION("vbus test: host block model, files on a disk that fails");
 MODULE_LICENSE("GPL");
+MODULE_IMPORT_NS(VBUS_MODEL);

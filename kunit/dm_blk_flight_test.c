@@ -554,3 +554,5 @@ kunit_test_suite(blk_suite);
 
 MODULE_DESCRIPTION("vbus test: host block model, requests in flight");
 MODULE_LICENSE("GPL");
+MODULE_IMPORT_NS(VBUS_MODEL);
+MODULE_IMPORT_NS(VBUS_SESSION);

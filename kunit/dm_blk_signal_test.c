@@ -461,3 +461,5 @@ kunit_test_suite(blk_suite);
 
 MODULE_DESCRIPTION("vbus test: host block model, moderation of kicks and signals");
 MODULE_LICENSE("GPL");
+MODULE_IMPORT_NS(VBUS_MODEL);
+MODULE_IMPORT_NS(VBUS_SESSION);

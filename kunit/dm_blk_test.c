@@ -553,3 +553,4 @@ kunit_test_suite(blk_suite);
 
 MODULE_DESCRIPTION("vbus test: host block model");
 MODULE_LICENSE("GPL");
+MODULE_IMPORT_NS(VBUS_SESSION);

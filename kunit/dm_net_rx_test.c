@@ -569,3 +569,4 @@ kunit_test_suite(rx_suite);
 
 MODULE_DESCRIPTION("vbus test: host net model, host to guest");
 MODULE_LICENSE("GPL");
+MODULE_IMPORT_NS(VBUS_SESSION);

@@ -218,3 +218,4 @@ kunit_test_suite(rng_suite);
 
 MODULE_DESCRIPTION("vbus test: host rng model, rate and stopping");
 MODULE_LICENSE("GPL");
+MODULE_IMPORT_NS(VBUS_SESSION);

@@ -12,7 +12,7 @@
 #include <kunit/test.h>
 #include <linux/completion.h>
 #include <linux/prandom.h>
-#include <vbus/proxy.h>
+#include <vbus/guest/bus.h>
 
 #define FAKE_CLASS		0x7e57
 #define FAKE_BUS		90

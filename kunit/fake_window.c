@@ -471,3 +471,5 @@ module_vproxy_driver(fw_driver);
 
 MODULE_DESCRIPTION("Fake window for suites of vbus-native");
 MODULE_LICENSE("GPL");
+MODULE_IMPORT_NS(VPROXY_DRIVER);
+MODULE_IMPORT_NS(VPROXY_WINDOW);

@@ -157,3 +157,5 @@ kunit_test_suite(hostile_suite);
 
 MODULE_DESCRIPTION("KUnit suite of the guest bus with a hostile host");
 MODULE_LICENSE("GPL");
+MODULE_IMPORT_NS(VPROXY_DRIVER);
+MODULE_IMPORT_NS(VPROXY_TRANSPORT);

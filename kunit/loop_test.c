@@ -14,9 +14,9 @@
 #include <linux/namei.h>
 #include <linux/umh.h>
 #include <linux/vbus.h>
-#include <vbus/memory.h>
-#include <vbus/proxy.h>
-#include <vbus/session.h>
+#include <vbus/host/memory.h>
+#include <vbus/guest/bus.h>
+#include <vbus/host/session.h>
 #include "fault.h"
 
 #define LT_HOST		"/sys/kernel/config/vbus"
@@ -480,3 +480,5 @@ kunit_test_suite(loop_suite);
 
 MODULE_DESCRIPTION("KUnit suite of the vbus loopback connector");
 MODULE_LICENSE("GPL");
+MODULE_IMPORT_NS(VBUS_SESSION);
+MODULE_IMPORT_NS(VPROXY_DRIVER);

@@ -13,7 +13,7 @@
 #include <linux/sched/signal.h>
 #include <linux/sched/user.h>
 #include <linux/uaccess.h>
-#include <vbus/memory.h>
+#include <vbus/host/memory.h>
 
 #include "fault.h"
 #include "user_mm.h"
@@ -616,3 +616,5 @@ static struct kunit_suite region_suite = {
 kunit_test_suite(region_suite);
 
 MODULE_LICENSE("GPL");
+MODULE_IMPORT_NS(VBUS_MODEL);
+MODULE_IMPORT_NS(VBUS_SESSION);

@@ -11,7 +11,7 @@
 #include <linux/slab.h>
 #include <linux/uaccess.h>
 #include <linux/vmalloc.h>
-#include <vbus/memory.h>
+#include <vbus/host/memory.h>
 
 #include "user_mm.h"
 
@@ -557,3 +557,5 @@ static struct kunit_suite mem_suite = {
 kunit_test_suite(mem_suite);
 
 MODULE_LICENSE("GPL");
+MODULE_IMPORT_NS(VBUS_MODEL);
+MODULE_IMPORT_NS(VBUS_SESSION);

@@ -530,4 +530,6 @@ kunit_test_suite(call_suite);
 
 MODULE_DESCRIPTION("KUnit suite of the calls and events of vbus-native");
 MODULE_LICENSE("GPL");
+MODULE_IMPORT_NS(VPROXY_DRIVER);
+MODULE_IMPORT_NS(VPROXY_WINDOW);
 MODULE_IMPORT_NS(EXPORTED_FOR_KUNIT_TESTING);

@@ -310,3 +310,4 @@ EXPORT_SYMBOL_GPL(net_guest_send_all);
 
 MODULE_DESCRIPTION("vbus test helper: guest of a net device");
 MODULE_LICENSE("GPL");
+MODULE_IMPORT_NS(VBUS_SESSION);

@@ -219,3 +219,4 @@ kunit_test_suite(net_suite);
 
 MODULE_DESCRIPTION("Suite of the guest network driver's receive path");
 MODULE_LICENSE("GPL");
+MODULE_IMPORT_NS(VPROXY_DRIVER);

@@ -507,3 +507,4 @@ kunit_test_suite(proxy_queue_suite);
 
 MODULE_DESCRIPTION("KUnit suite of the queues of the vbus guest bus");
 MODULE_LICENSE("GPL");
+MODULE_IMPORT_NS(VPROXY_DRIVER);

@@ -7,7 +7,7 @@
 # see the guest bus, userspace sees no kernel interface but the ring.
 #
 #   U  include/uapi/linux      N  include/vbus, for both sides: the ring
-#   H  include/vbus, host      P  include/vbus, guest
+#   H  include/vbus/host       P  include/vbus/guest
 #   C D    private headers of the core, of a model
 #   L      libvbus.h, for VMMs; B and V  private headers of the library, of vbus-vmm
 set -uo pipefail
@@ -20,8 +20,8 @@ header_room()
 	case $name in
 	'<linux/vbus'*'>'|'<uapi/linux/vbus'*'>') room=U ;;
 	'<vbus/ring'*'>') room=N ;;
-	'<vbus/proxy'*'>') room=P ;;
-	'<vbus/'*'>') room=H ;;
+	'<vbus/guest/'*'>') room=P ;;
+	'<vbus/host/'*'>') room=H ;;
 	'"'*'..'*'vbus/core/'*) room=C ;;
 	'"'*'..'*'vbus/dev/'*) room=D ;;
 	'"'*'..'*'vbus-proxy/'*) room=X ;;
@@ -51,8 +51,8 @@ allowed()
 	case $1 in
 	include/uapi/*) rooms="U" ;;
 	include/vbus/ring*) rooms="U N own" ;;
-	include/vbus/proxy*) rooms="U N P" ;;
-	include/vbus/*) rooms="U N H" ;;
+	include/vbus/guest/*) rooms="U N P" ;;
+	include/vbus/host/*) rooms="U N H" ;;
 	vbus/core/*) rooms="U N H own" ;;
 	vbus/dev/*) rooms="U N H own" ;;
 	vbus-proxy/loop*) rooms="U N H P own" ;;

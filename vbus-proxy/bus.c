@@ -26,7 +26,7 @@ int vproxy_bus_id_alloc(void)
 {
 	return ida_alloc(&vproxy_bus_ids, GFP_KERNEL);
 }
-EXPORT_SYMBOL_GPL(vproxy_bus_id_alloc);
+EXPORT_SYMBOL_NS_GPL(vproxy_bus_id_alloc, VPROXY_TRANSPORT);
 
 /**
  * vproxy_bus_id_free() - give a number back
@@ -36,7 +36,7 @@ void vproxy_bus_id_free(int id)
 {
 	ida_free(&vproxy_bus_ids, id);
 }
-EXPORT_SYMBOL_GPL(vproxy_bus_id_free);
+EXPORT_SYMBOL_NS_GPL(vproxy_bus_id_free, VPROXY_TRANSPORT);
 
 static const char *const vproxy_class_names[] = {
 	[VBUS_CLASS_NULL] = "null",

@@ -119,7 +119,7 @@ bool vproxy_device_gone(const struct vproxy_device *vdev)
 {
 	return READ_ONCE(vdev->core->gone);
 }
-EXPORT_SYMBOL_GPL(vproxy_device_gone);
+EXPORT_SYMBOL_NS_GPL(vproxy_device_gone, VPROXY_DRIVER);
 
 /**
  * vproxy_needs_reset() - the device has stopped and only a reset helps
@@ -134,7 +134,7 @@ bool vproxy_needs_reset(struct vproxy_device *vdev)
 	return !vproxy_read32(vdev->core, VBUS_REG_STATUS, &status) &&
 	       status & VBUS_STATUS_NEEDS_RESET;
 }
-EXPORT_SYMBOL_GPL(vproxy_needs_reset);
+EXPORT_SYMBOL_NS_GPL(vproxy_needs_reset, VPROXY_DRIVER);
 
 /**
  * vproxy_ping() - read one register, for measurements
@@ -152,7 +152,7 @@ int vproxy_ping(struct vproxy_device *vdev)
 		err = -EIO;
 	return err;
 }
-EXPORT_SYMBOL_GPL(vproxy_ping);
+EXPORT_SYMBOL_NS_GPL(vproxy_ping, VPROXY_DRIVER);
 
 /**
  * vproxy_measure() - have the transport do something useless, for measurements
@@ -169,7 +169,7 @@ int vproxy_measure(struct vproxy_device *vdev, enum vproxy_measure what)
 		return -ENODEV;
 	return vdev->ops->measure(vdev, what);
 }
-EXPORT_SYMBOL_GPL(vproxy_measure);
+EXPORT_SYMBOL_NS_GPL(vproxy_measure, VPROXY_DRIVER);
 
 /**
  * vproxy_config_read() - consistent copy of config space
@@ -201,7 +201,7 @@ int vproxy_config_read(struct vproxy_device *vdev, u32 off, void *buf,
 	}
 	return err ?: -EAGAIN;
 }
-EXPORT_SYMBOL_GPL(vproxy_config_read);
+EXPORT_SYMBOL_NS_GPL(vproxy_config_read, VPROXY_DRIVER);
 
 /*
  * The alias goes into sysfs and uevents, where a line break would forge a
@@ -238,7 +238,7 @@ void vproxy_alias_changed(struct vproxy_device *vdev)
 	mutex_unlock(&core->lock);
 	kobject_uevent(&vdev->dev.kobj, KOBJ_CHANGE);
 }
-EXPORT_SYMBOL_GPL(vproxy_alias_changed);
+EXPORT_SYMBOL_NS_GPL(vproxy_alias_changed, VPROXY_TRANSPORT);
 
 /* One identity register and what it may hold. */
 struct vproxy_identity {
@@ -437,7 +437,7 @@ int vproxy_device_register(struct vproxy_device *vdev, unsigned int bus_id,
 		put_device(&vdev->dev);
 	return err;
 }
-EXPORT_SYMBOL_GPL(vproxy_device_register);
+EXPORT_SYMBOL_NS_GPL(vproxy_device_register, VPROXY_TRANSPORT);
 
 /**
  * vproxy_device_unregister() - take a device off the bus
@@ -454,4 +454,4 @@ void vproxy_device_unregister(struct vproxy_device *vdev, bool gone)
 	vproxy_release_slot(vdev->core);
 	put_device(&vdev->dev);
 }
-EXPORT_SYMBOL_GPL(vproxy_device_unregister);
+EXPORT_SYMBOL_NS_GPL(vproxy_device_unregister, VPROXY_TRANSPORT);

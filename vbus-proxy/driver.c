@@ -306,7 +306,7 @@ unlock:
 	mutex_unlock(&core->lock);
 	return err;
 }
-EXPORT_SYMBOL_GPL(vproxy_device_ready);
+EXPORT_SYMBOL_NS_GPL(vproxy_device_ready, VPROXY_DRIVER);
 
 /**
  * vproxy_reset() - stop the device: no queue is used and no signal comes after
@@ -318,7 +318,7 @@ void vproxy_reset(struct vproxy_device *vdev)
 	vproxy_reset_locked(vdev->core);
 	mutex_unlock(&vdev->core->lock);
 }
-EXPORT_SYMBOL_GPL(vproxy_reset);
+EXPORT_SYMBOL_NS_GPL(vproxy_reset, VPROXY_DRIVER);
 
 /**
  * vproxy_renegotiate() - after vproxy_reset(): DRIVER, features, FEATURES_OK
@@ -337,7 +337,7 @@ int vproxy_renegotiate(struct vproxy_device *vdev)
 	mutex_unlock(&core->lock);
 	return err;
 }
-EXPORT_SYMBOL_GPL(vproxy_renegotiate);
+EXPORT_SYMBOL_NS_GPL(vproxy_renegotiate, VPROXY_DRIVER);
 
 /**
  * __vproxy_register_driver() - add a driver to the guest bus
@@ -354,7 +354,7 @@ int __vproxy_register_driver(struct vproxy_driver *drv, struct module *owner)
 	drv->driver.owner = owner;
 	return driver_register(&drv->driver);
 }
-EXPORT_SYMBOL_GPL(__vproxy_register_driver);
+EXPORT_SYMBOL_NS_GPL(__vproxy_register_driver, VPROXY_DRIVER);
 
 /**
  * vproxy_unregister_driver() - unbind a driver everywhere and forget it
@@ -364,4 +364,4 @@ void vproxy_unregister_driver(struct vproxy_driver *drv)
 {
 	driver_unregister(&drv->driver);
 }
-EXPORT_SYMBOL_GPL(vproxy_unregister_driver);
+EXPORT_SYMBOL_NS_GPL(vproxy_unregister_driver, VPROXY_DRIVER);

@@ -22,7 +22,7 @@
 #include <linux/mutex.h>
 #include <linux/ratelimit.h>
 #include <linux/workqueue.h>
-#include <vbus/proxy.h>
+#include <vbus/guest/bus.h>
 
 /* Tries of vproxy_config_read() while the generation count moves. */
 #define VPROXY_CONFIG_TRIES	16

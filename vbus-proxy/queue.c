@@ -63,7 +63,7 @@ void vproxy_signal(struct vproxy_device *vdev, unsigned int vector)
 		if (map->queues[q]->signal)
 			map->queues[q]->signal(map->queues[q]);
 }
-EXPORT_SYMBOL_GPL(vproxy_signal);
+EXPORT_SYMBOL_NS_GPL(vproxy_signal, VPROXY_TRANSPORT);
 
 /**
  * vproxy_queue_kick() - publish staged chains; kick if wanted
@@ -78,7 +78,7 @@ bool vproxy_queue_kick(struct vproxy_queue *q)
 	q->vdev->ops->kick(q->vdev, q->index);
 	return true;
 }
-EXPORT_SYMBOL_GPL(vproxy_queue_kick);
+EXPORT_SYMBOL_NS_GPL(vproxy_queue_kick, VPROXY_DRIVER);
 
 /**
  * vproxy_queue_doorbell() - kick, whether there is a reason or not
@@ -88,7 +88,7 @@ void vproxy_queue_doorbell(struct vproxy_queue *q)
 {
 	q->vdev->ops->kick(q->vdev, q->index);
 }
-EXPORT_SYMBOL_GPL(vproxy_queue_doorbell);
+EXPORT_SYMBOL_NS_GPL(vproxy_queue_doorbell, VPROXY_DRIVER);
 
 /**
  * vproxy_queue() - queue by number
@@ -103,7 +103,7 @@ struct vproxy_queue *vproxy_queue(struct vproxy_device *vdev, u32 index)
 
 	return map && index < map->nr_queues ? map->queues[index] : NULL;
 }
-EXPORT_SYMBOL_GPL(vproxy_queue);
+EXPORT_SYMBOL_NS_GPL(vproxy_queue, VPROXY_DRIVER);
 
 /**
  * vproxy_queue_set_affinity() - which CPUs should hear of a queue
@@ -119,7 +119,7 @@ void vproxy_queue_set_affinity(struct vproxy_queue *q,
 	if (ops->vector_affinity && map && map->nr_vectors > map->nr_queues)
 		ops->vector_affinity(q->vdev, q->vector, mask);
 }
-EXPORT_SYMBOL_GPL(vproxy_queue_set_affinity);
+EXPORT_SYMBOL_NS_GPL(vproxy_queue_set_affinity, VPROXY_DRIVER);
 
 /**
  * vproxy_vector_name() - name an interrupt, as "vbus0-3-rx0"
@@ -152,7 +152,7 @@ void vproxy_vector_name(struct vproxy_device *vdev, unsigned int nr,
 	else
 		snprintf(buf, size, "%s-%u%s", dev, q, shared ? "+" : "");
 }
-EXPORT_SYMBOL_GPL(vproxy_vector_name);
+EXPORT_SYMBOL_NS_GPL(vproxy_vector_name, VPROXY_TRANSPORT);
 
 static void vproxy_free_queue(struct vproxy_queue *q)
 {
@@ -364,7 +364,7 @@ reset:
 	mutex_unlock(&core->lock);
 	return err;
 }
-EXPORT_SYMBOL_GPL(vproxy_create_queues);
+EXPORT_SYMBOL_NS_GPL(vproxy_create_queues, VPROXY_DRIVER);
 
 /* The device is reset or gone: give the vectors back, once. */
 void vproxy_free_vectors(struct vproxy_core *core)
@@ -411,4 +411,4 @@ void vproxy_delete_queues(struct vproxy_device *vdev)
 	vproxy_delete_queues_locked(core);
 	mutex_unlock(&core->lock);
 }
-EXPORT_SYMBOL_GPL(vproxy_delete_queues);
+EXPORT_SYMBOL_NS_GPL(vproxy_delete_queues, VPROXY_DRIVER);

@@ -444,4 +444,5 @@ module_exit(vbus_blk_exit);
 
 MODULE_DESCRIPTION("vbus guest driver of a disk");
 MODULE_LICENSE("GPL");
+MODULE_IMPORT_NS(VPROXY_DRIVER);
 MODULE_ALIAS("vbus:blk");

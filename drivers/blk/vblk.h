@@ -20,7 +20,7 @@
 #include <linux/spinlock.h>
 #include <linux/workqueue.h>
 #include <uapi/linux/vbus_blk.h>
-#include <vbus/proxy.h>
+#include <vbus/guest/bus.h>
 
 struct dma_pool;
 

@@ -578,4 +578,5 @@ module_vproxy_driver(vbus_net_driver);
 
 MODULE_DESCRIPTION("vbus guest network driver");
 MODULE_LICENSE("GPL");
+MODULE_IMPORT_NS(VPROXY_DRIVER);
 MODULE_ALIAS("vbus:net");

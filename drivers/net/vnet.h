@@ -24,7 +24,7 @@
 #include <linux/u64_stats_sync.h>
 #include <linux/workqueue.h>
 #include <uapi/linux/vbus_net.h>
-#include <vbus/proxy.h>
+#include <vbus/guest/bus.h>
 
 struct page_pool;
 struct vbus_net;

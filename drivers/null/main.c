@@ -269,4 +269,5 @@ module_exit(vnull_exit);
 
 MODULE_DESCRIPTION("vbus guest driver that measures what devices cost");
 MODULE_LICENSE("GPL");
+MODULE_IMPORT_NS(VPROXY_DRIVER);
 MODULE_ALIAS("vbus:null");

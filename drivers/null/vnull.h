@@ -19,7 +19,7 @@
 #include <linux/spinlock.h>
 #include <linux/types.h>
 #include <linux/wait.h>
-#include <vbus/proxy.h>
+#include <vbus/guest/bus.h>
 
 /* Most samples of a run, or chains of a throughput. */
 #define VNULL_MAX_COUNT		1000000

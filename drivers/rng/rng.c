@@ -14,7 +14,7 @@
 #include <linux/slab.h>
 #include <linux/vbus_rng.h>
 #include <linux/wait.h>
-#include <vbus/proxy.h>
+#include <vbus/guest/bus.h>
 
 /* Bytes asked for at once: several times what the framework takes (32 or 64). */
 #define VBUS_RNG_BUF		512
@@ -323,4 +323,5 @@ module_vproxy_driver(vbus_rng_driver);
 
 MODULE_DESCRIPTION("vbus guest driver of a random number generator");
 MODULE_LICENSE("GPL");
+MODULE_IMPORT_NS(VPROXY_DRIVER);
 MODULE_ALIAS("vbus:rng");

@@ -27,9 +27,9 @@
 #include <linux/slab.h>
 #include <linux/vbus.h>
 #include <linux/workqueue.h>
-#include <vbus/memory.h>
-#include <vbus/proxy.h>
-#include <vbus/session.h>
+#include <vbus/host/memory.h>
+#include <vbus/guest/bus.h>
+#include <vbus/host/session.h>
 #include "loop.h"
 
 /**
@@ -473,3 +473,5 @@ module_exit(loop_exit);
 
 MODULE_DESCRIPTION("vbus loopback connector");
 MODULE_LICENSE("GPL");
+MODULE_IMPORT_NS(VBUS_SESSION);
+MODULE_IMPORT_NS(VPROXY_TRANSPORT);

@@ -19,10 +19,10 @@
 #include <linux/mutex.h>
 #include <linux/slab.h>
 #include <linux/vbus_native.h>
-#include <vbus/memory.h>
-#include <vbus/native.h>
-#include <vbus/proxy_native.h>
-#include <vbus/session.h>
+#include <vbus/host/memory.h>
+#include <vbus/host/native.h>
+#include <vbus/guest/native.h>
+#include <vbus/host/session.h>
 #include "loop.h"
 
 /* Enough to give devices different priorities. */
@@ -330,3 +330,6 @@ module_exit(loopn_exit);
 
 MODULE_DESCRIPTION("vbus loopback connector through the native front");
 MODULE_LICENSE("GPL");
+MODULE_IMPORT_NS(VBUS_SESSION);
+MODULE_IMPORT_NS(VBUS_LOOP);
+MODULE_IMPORT_NS(VPROXY_WINDOW);

@@ -97,7 +97,7 @@ free_id:
 	ida_free(&loop_parent_ids, parent->id);
 	return err;
 }
-EXPORT_SYMBOL_GPL(loop_parent_make);
+EXPORT_SYMBOL_NS_GPL(loop_parent_make, VBUS_LOOP);
 
 /**
  * loop_parent_remove() - undo loop_parent_make()
@@ -108,7 +108,7 @@ void loop_parent_remove(struct loop_parent *parent)
 	root_device_unregister(parent->dev);
 	ida_free(&loop_parent_ids, parent->id);
 }
-EXPORT_SYMBOL_GPL(loop_parent_remove);
+EXPORT_SYMBOL_NS_GPL(loop_parent_remove, VBUS_LOOP);
 
 /**
  * loop_interrupt() - call what would be an interrupt handler
@@ -140,4 +140,4 @@ void loop_interrupt(void (*fn)(void *arg), void *arg)
 	local_irq_restore(flags);
 	local_bh_enable();
 }
-EXPORT_SYMBOL_GPL(loop_interrupt);
+EXPORT_SYMBOL_NS_GPL(loop_interrupt, VBUS_LOOP);

@@ -246,7 +246,7 @@ free:
 	kfree(bus);
 	return ERR_PTR(err);
 }
-EXPORT_SYMBOL_GPL(vnat_bus_create);
+EXPORT_SYMBOL_NS_GPL(vnat_bus_create, VPROXY_WINDOW);
 
 /**
  * vnat_bus_queues() - how many event queues a bus uses
@@ -258,7 +258,7 @@ unsigned int vnat_bus_queues(const struct vnat_bus *bus)
 {
 	return bus->nr_queues;
 }
-EXPORT_SYMBOL_GPL(vnat_bus_queues);
+EXPORT_SYMBOL_NS_GPL(vnat_bus_queues, VPROXY_WINDOW);
 
 /**
  * vnat_bus_start() - let events in and show the devices on the guest bus
@@ -289,7 +289,7 @@ int vnat_bus_start(struct vnat_bus *bus)
 	dev_err(bus->dev, "the window does not start (status 0x%x)\n", status);
 	return -ENODEV;
 }
-EXPORT_SYMBOL_GPL(vnat_bus_start);
+EXPORT_SYMBOL_NS_GPL(vnat_bus_start, VPROXY_WINDOW);
 
 /**
  * vnat_bus_stop() - unregister every device and reset the window
@@ -312,7 +312,7 @@ void vnat_bus_stop(struct vnat_bus *bus, bool gone)
 	WRITE_ONCE(bus->dead, true);
 	WRITE_ONCE(bus->running, false);
 }
-EXPORT_SYMBOL_GPL(vnat_bus_stop);
+EXPORT_SYMBOL_NS_GPL(vnat_bus_stop, VPROXY_WINDOW);
 
 /**
  * vnat_bus_destroy() - free a bus that is not started, or was stopped
@@ -334,4 +334,4 @@ void vnat_bus_destroy(struct vnat_bus *bus)
 	kfree(bus->pages);
 	kfree(bus);
 }
-EXPORT_SYMBOL_GPL(vnat_bus_destroy);
+EXPORT_SYMBOL_NS_GPL(vnat_bus_destroy, VPROXY_WINDOW);

@@ -176,7 +176,7 @@ int vnat_bus_fast_nop(struct vnat_bus *bus)
 {
 	return vnat_fast_call(bus, VBUS_FN_NOP, 0, 0);
 }
-EXPORT_SYMBOL_GPL(vnat_bus_fast_nop);
+EXPORT_SYMBOL_NS_GPL(vnat_bus_fast_nop, VPROXY_WINDOW);
 
 /* Event VBUS_NEVENT_CALL(@nr), or some other reason to look; any context. */
 void vnat_page_event(struct vnat_bus *bus, unsigned int nr)

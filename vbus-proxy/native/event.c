@@ -170,7 +170,7 @@ void vnat_interrupt(struct vnat_bus *bus, unsigned int queue)
 	if (READ_ONCE(bus->running) && queue < bus->nr_queues)
 		vnat_poll(bus, queue);
 }
-EXPORT_SYMBOL_GPL(vnat_interrupt);
+EXPORT_SYMBOL_NS_GPL(vnat_interrupt, VPROXY_WINDOW);
 
 void vnat_queue_init(struct vnat_bus *bus, unsigned int nr)
 {

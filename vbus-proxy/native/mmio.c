@@ -297,4 +297,6 @@ module_exit(vnat_exit);
 
 MODULE_DESCRIPTION("vbus native transport");
 MODULE_LICENSE("GPL");
+MODULE_IMPORT_NS(VPROXY_DRIVER);
+MODULE_IMPORT_NS(VPROXY_TRANSPORT);
 MODULE_ALIAS("platform:vbus-native");

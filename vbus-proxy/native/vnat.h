@@ -34,8 +34,8 @@
 #include <linux/workqueue.h>
 #include <linux/xarray.h>
 #include <uapi/linux/vbus_native.h>
-#include <vbus/proxy.h>
-#include <vbus/proxy_native.h>
+#include <vbus/guest/bus.h>
+#include <vbus/guest/native.h>
 
 struct vnat_dev;
 

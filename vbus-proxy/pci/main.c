@@ -221,3 +221,4 @@ module_pci_driver(vpci_driver);
 
 MODULE_DESCRIPTION("vbus PCI transport");
 MODULE_LICENSE("GPL");
+MODULE_IMPORT_NS(VPROXY_TRANSPORT);

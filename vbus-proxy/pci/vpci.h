@@ -14,7 +14,7 @@
 #include <linux/cpumask.h>
 #include <linux/pci.h>
 #include <uapi/linux/vbus_pci.h>
-#include <vbus/proxy.h>
+#include <vbus/guest/bus.h>
 
 /* Device name, queue name, and a mark. */
 #define VPCI_NAME_MAX	64

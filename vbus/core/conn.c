@@ -216,7 +216,7 @@ void vbus_conn_close(struct vbus_conn *conn)
 {
 	vbus_conn_end(conn, true);
 }
-EXPORT_SYMBOL_GPL(vbus_conn_close);
+EXPORT_SYMBOL_NS_GPL(vbus_conn_close, VBUS_SESSION);
 
 static struct vbus_conn *vbus_conn_alloc(const struct vbus_device_info *info)
 {
@@ -364,7 +364,7 @@ struct vbus_conn *vbus_conn_open(struct vbus_session *session, u32 nr)
 	set_active_memcg(old);
 	return conn;
 }
-EXPORT_SYMBOL_GPL(vbus_conn_open);
+EXPORT_SYMBOL_NS_GPL(vbus_conn_open, VBUS_SESSION);
 
 /*
  * For a guest that opens it by a call, which says as which plug of the slot it knows the
@@ -516,37 +516,37 @@ struct vbus_device *vbus_conn_device(struct vbus_conn *conn)
 {
 	return conn->dev;
 }
-EXPORT_SYMBOL_GPL(vbus_conn_device);
+EXPORT_SYMBOL_NS_GPL(vbus_conn_device, VBUS_MODEL);
 
 struct vbus_mem *vbus_conn_mem(struct vbus_conn *conn)
 {
 	return conn->mem;
 }
-EXPORT_SYMBOL_GPL(vbus_conn_mem);
+EXPORT_SYMBOL_NS_GPL(vbus_conn_mem, VBUS_MODEL);
 
 struct mem_cgroup *vbus_conn_memcg(struct vbus_conn *conn)
 {
 	return conn->memcg;
 }
-EXPORT_SYMBOL_GPL(vbus_conn_memcg);
+EXPORT_SYMBOL_NS_GPL(vbus_conn_memcg, VBUS_MODEL);
 
 u64 vbus_conn_features(struct vbus_conn *conn)
 {
 	return conn->accepted;
 }
-EXPORT_SYMBOL_GPL(vbus_conn_features);
+EXPORT_SYMBOL_NS_GPL(vbus_conn_features, VBUS_MODEL);
 
 void vbus_conn_set_priv(struct vbus_conn *conn, void *priv)
 {
 	conn->priv = priv;
 }
-EXPORT_SYMBOL_GPL(vbus_conn_set_priv);
+EXPORT_SYMBOL_NS_GPL(vbus_conn_set_priv, VBUS_MODEL);
 
 void *vbus_conn_priv(struct vbus_conn *conn)
 {
 	return conn->priv;
 }
-EXPORT_SYMBOL_GPL(vbus_conn_priv);
+EXPORT_SYMBOL_NS_GPL(vbus_conn_priv, VBUS_MODEL);
 
 void vbus_conn_broken(struct vbus_conn *conn, const char *why)
 {
@@ -556,4 +556,4 @@ void vbus_conn_broken(struct vbus_conn *conn, const char *why)
 		      why);
 	vbus_conn_signal(conn, READ_ONCE(conn->config_vector));
 }
-EXPORT_SYMBOL_GPL(vbus_conn_broken);
+EXPORT_SYMBOL_NS_GPL(vbus_conn_broken, VBUS_MODEL);

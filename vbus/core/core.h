@@ -62,8 +62,8 @@
 #include <linux/workqueue.h>
 #include <uapi/linux/vbus.h>
 #include <uapi/linux/vbus_abi.h>
-#include <vbus/device.h>
-#include <vbus/session.h>
+#include <vbus/host/model.h>
+#include <vbus/host/session.h>
 
 /* A slot becomes a PCI device number and function at most: 32 * 8. */
 #define VBUS_MAX_SLOTS		256

@@ -122,7 +122,7 @@ ssize_t vbus_device_attr_show(struct config_item *item, char *page,
 	mutex_unlock(&dev->lock);
 	return ret;
 }
-EXPORT_SYMBOL_GPL(vbus_device_attr_show);
+EXPORT_SYMBOL_NS_GPL(vbus_device_attr_show, VBUS_MODEL);
 
 /**
  * vbus_device_attr_store() - body of a class attribute's store
@@ -164,7 +164,7 @@ free:
 	kfree(text);
 	return ret ?: count;
 }
-EXPORT_SYMBOL_GPL(vbus_device_attr_store);
+EXPORT_SYMBOL_NS_GPL(vbus_device_attr_store, VBUS_MODEL);
 
 /*
  * The model's module is held from mkdir until the last reference is gone, which
@@ -274,7 +274,7 @@ void vbus_device_config_changed(struct vbus_device *dev,
 		vbus_conn_signal(conn, READ_ONCE(conn->config_vector));
 	spin_unlock_irqrestore(&dev->config_lock, flags);
 }
-EXPORT_SYMBOL_GPL(vbus_device_config_changed);
+EXPORT_SYMBOL_NS_GPL(vbus_device_config_changed, VBUS_MODEL);
 
 /* "<class>.<name>": both of letters, digits, '-' and '_'. */
 static int vbus_device_parse_name(const char *name, char *class, size_t size)

@@ -158,4 +158,4 @@ unlock:
 	mutex_unlock(&conn->lock);
 	return ret;
 }
-EXPORT_SYMBOL_GPL(vbus_conn_set_doorbell);
+EXPORT_SYMBOL_NS_GPL(vbus_conn_set_doorbell, VBUS_SESSION);

@@ -11,7 +11,7 @@
 #include <linux/module.h>
 #include <linux/slab.h>
 #include <linux/uaccess.h>
-#include <vbus/native.h>
+#include <vbus/host/native.h>
 #include "core.h"
 
 /* Every argument, and where each begins. */

@@ -17,7 +17,7 @@
 #include <linux/sched.h>
 #include <linux/uaccess.h>
 #include <linux/vmalloc.h>
-#include <vbus/memory.h>
+#include <vbus/host/memory.h>
 
 #include "memory_priv.h"
 
@@ -196,13 +196,13 @@ int vbus_mem_read(struct vbus_mem *mem, void *dst, u64 addr, size_t len)
 {
 	return vbus_mem_copy(mem, addr, dst, len, false);
 }
-EXPORT_SYMBOL_GPL(vbus_mem_read);
+EXPORT_SYMBOL_NS_GPL(vbus_mem_read, VBUS_MODEL);
 
 int vbus_mem_write(struct vbus_mem *mem, u64 addr, const void *src, size_t len)
 {
 	return vbus_mem_copy(mem, addr, (void *)src, len, true);
 }
-EXPORT_SYMBOL_GPL(vbus_mem_write);
+EXPORT_SYMBOL_NS_GPL(vbus_mem_write, VBUS_MODEL);
 
 /* Appends to the @nr entries at @bv that are in use already. */
 static int vbus_span_bvecs(struct vbus_mem_span *span, unsigned int off,
@@ -268,7 +268,7 @@ int vbus_mem_bvecs(struct vbus_mem *mem, u64 addr, u32 len, bool write,
 	rcu_read_unlock();
 	return nr;
 }
-EXPORT_SYMBOL_GPL(vbus_mem_bvecs);
+EXPORT_SYMBOL_NS_GPL(vbus_mem_bvecs, VBUS_MODEL);
 
 /* Keep @region, unless @ref does so already. */
 static int vbus_mem_keep(struct vbus_mem_ref *ref, struct vbus_region *region)
@@ -324,7 +324,7 @@ int vbus_mem_get_bvecs(struct vbus_mem *mem, u64 addr, u32 len, bool write,
 	rcu_read_unlock();
 	return ret;
 }
-EXPORT_SYMBOL_GPL(vbus_mem_get_bvecs);
+EXPORT_SYMBOL_NS_GPL(vbus_mem_get_bvecs, VBUS_MODEL);
 
 void vbus_mem_put(struct vbus_mem_ref *ref)
 {
@@ -337,7 +337,7 @@ void vbus_mem_put(struct vbus_mem_ref *ref)
 		percpu_ref_put(&region->ref);
 	}
 }
-EXPORT_SYMBOL_GPL(vbus_mem_put);
+EXPORT_SYMBOL_NS_GPL(vbus_mem_put, VBUS_MODEL);
 
 /*
  * Mappings
@@ -404,7 +404,7 @@ out:
 	mutex_unlock(&mem->lock);
 	return ret;
 }
-EXPORT_SYMBOL_GPL(vbus_mem_map);
+EXPORT_SYMBOL_NS_GPL(vbus_mem_map, VBUS_MODEL);
 
 int vbus_mem_map_read(const struct vbus_mem_map *map, void *dst, size_t off,
 		      size_t len)
@@ -434,4 +434,4 @@ void vbus_mem_unmap(struct vbus_mem_map *map)
 	}
 	memset(map, 0, sizeof(*map));
 }
-EXPORT_SYMBOL_GPL(vbus_mem_unmap);
+EXPORT_SYMBOL_NS_GPL(vbus_mem_unmap, VBUS_MODEL);

@@ -59,7 +59,7 @@ int vbus_register_model(struct vbus_model *model)
 		vbus_device_type_destroy(type);
 	return ret;
 }
-EXPORT_SYMBOL_GPL(vbus_register_model);
+EXPORT_SYMBOL_NS_GPL(vbus_register_model, VBUS_MODEL);
 
 /**
  * vbus_unregister_model() - undo vbus_register_model()
@@ -73,7 +73,7 @@ void vbus_unregister_model(struct vbus_model *model)
 	vbus_device_type_destroy(model->type);
 	model->type = NULL;
 }
-EXPORT_SYMBOL_GPL(vbus_unregister_model);
+EXPORT_SYMBOL_NS_GPL(vbus_unregister_model, VBUS_MODEL);
 
 static struct vbus_model *vbus_model_try_get(const char *name)
 {

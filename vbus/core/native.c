@@ -129,7 +129,7 @@ struct vbus_native *vbus_native_open(struct vbus_session *session,
 	}
 	return nv;
 }
-EXPORT_SYMBOL_GPL(vbus_native_open);
+EXPORT_SYMBOL_NS_GPL(vbus_native_open, VBUS_SESSION);
 
 /* Nothing of the guest's memory is touched afterwards. */
 static void vbus_native_stop(struct vbus_native *nv)
@@ -249,7 +249,7 @@ int vbus_native_reset(struct vbus_native *nv)
 	mutex_unlock(&nv->lock);
 	return ret;
 }
-EXPORT_SYMBOL_GPL(vbus_native_reset);
+EXPORT_SYMBOL_NS_GPL(vbus_native_reset, VBUS_SESSION);
 
 /* Neither session nor bus is touched after this, and bound eventfds may go. */
 static void vbus_native_disconnect(struct vbus_native *nv)
@@ -303,7 +303,7 @@ void vbus_native_close(struct vbus_native *nv)
 	vbus_native_disconnect(nv);
 	vbus_native_put(nv);
 }
-EXPORT_SYMBOL_GPL(vbus_native_close);
+EXPORT_SYMBOL_NS_GPL(vbus_native_close, VBUS_SESSION);
 
 static void vbus_native_close_work(struct work_struct *work)
 {
@@ -415,7 +415,7 @@ int vbus_native_read(struct vbus_native *nv, u32 off, void *buf, size_t len)
 	mutex_unlock(&nv->lock);
 	return ret;
 }
-EXPORT_SYMBOL_GPL(vbus_native_read);
+EXPORT_SYMBOL_NS_GPL(vbus_native_read, VBUS_SESSION);
 
 /* A VMM without an eventfd for it: the slow way to kick. */
 static bool vbus_native_write_kick(struct vbus_native *nv, u32 off, size_t len)
@@ -458,7 +458,7 @@ unlock:
 	mutex_unlock(&nv->lock);
 	return ret;
 }
-EXPORT_SYMBOL_GPL(vbus_native_write);
+EXPORT_SYMBOL_NS_GPL(vbus_native_write, VBUS_SESSION);
 
 void vbus_native_kick(struct vbus_native *nv, u32 page)
 {
@@ -471,7 +471,7 @@ void vbus_native_kick(struct vbus_native *nv, u32 page)
 		vbus_call_page_kick(&nv->pages[page]);
 	rcu_read_unlock();
 }
-EXPORT_SYMBOL_GPL(vbus_native_kick);
+EXPORT_SYMBOL_NS_GPL(vbus_native_kick, VBUS_SESSION);
 
 /* To @ctx or @fn, or to nothing; @ctx is taken over on success. */
 static int vbus_native_bind(struct vbus_native *nv, u32 queue,
@@ -509,14 +509,14 @@ int vbus_native_set_irq_fn(struct vbus_native *nv, u32 queue,
 {
 	return vbus_native_bind(nv, queue, NULL, fn, arg);
 }
-EXPORT_SYMBOL_GPL(vbus_native_set_irq_fn);
+EXPORT_SYMBOL_NS_GPL(vbus_native_set_irq_fn, VBUS_SESSION);
 
 int vbus_native_set_irq(struct vbus_native *nv, u32 queue,
 			struct eventfd_ctx *ctx)
 {
 	return vbus_native_bind(nv, queue, ctx, NULL, NULL);
 }
-EXPORT_SYMBOL_GPL(vbus_native_set_irq);
+EXPORT_SYMBOL_NS_GPL(vbus_native_set_irq, VBUS_SESSION);
 
 int vbus_native_set_doorbell(struct vbus_native *nv, u32 page, int fd)
 {
@@ -548,4 +548,4 @@ unlock:
 	mutex_unlock(&nv->lock);
 	return ret;
 }
-EXPORT_SYMBOL_GPL(vbus_native_set_doorbell);
+EXPORT_SYMBOL_NS_GPL(vbus_native_set_doorbell, VBUS_SESSION);

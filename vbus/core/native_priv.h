@@ -21,7 +21,7 @@
 #define _VBUS_NATIVE_PRIV_H
 
 #include <linux/vbus_native.h>
-#include <vbus/native.h>
+#include <vbus/host/native.h>
 #include "core.h"
 
 /**

@@ -8,7 +8,7 @@
 #include <linux/module.h>
 #include <linux/uaccess.h>
 #include <linux/vbus_native.h>
-#include <vbus/native.h>
+#include <vbus/host/native.h>
 #include "core.h"
 
 static int vbus_nativefd_release(struct inode *inode, struct file *file)

@@ -18,7 +18,7 @@
 #include <linux/sched/signal.h>
 #include <linux/sched/user.h>
 #include <linux/slab.h>
-#include <vbus/device.h>
+#include <vbus/host/model.h>
 
 #include "memory_priv.h"
 

@@ -120,7 +120,7 @@ void vbus_queue_serve(struct vbus_queue *q)
 {
 	vbus_queue_kick(to_conn_queue(q));
 }
-EXPORT_SYMBOL_GPL(vbus_queue_serve);
+EXPORT_SYMBOL_NS_GPL(vbus_queue_serve, VBUS_MODEL);
 
 void vbus_conn_kick(struct vbus_conn *conn, u32 queue)
 {
@@ -133,7 +133,7 @@ void vbus_conn_kick(struct vbus_conn *conn, u32 queue)
 		vbus_queue_kick(&conn->queues[queue]);
 	rcu_read_unlock();
 }
-EXPORT_SYMBOL_GPL(vbus_conn_kick);
+EXPORT_SYMBOL_NS_GPL(vbus_conn_kick, VBUS_SESSION);
 
 struct vbus_queue *vbus_conn_queue(struct vbus_conn *conn, u32 q)
 {
@@ -141,7 +141,7 @@ struct vbus_queue *vbus_conn_queue(struct vbus_conn *conn, u32 q)
 		return NULL;
 	return &conn->queues[q].q;
 }
-EXPORT_SYMBOL_GPL(vbus_conn_queue);
+EXPORT_SYMBOL_NS_GPL(vbus_conn_queue, VBUS_MODEL);
 
 static int vbus_queue_copy(void *ctx, void *dst, u64 addr, u32 len)
 {
@@ -165,13 +165,13 @@ int vbus_queue_get(struct vbus_queue *q, struct ioq_seg *segs, u32 max,
 	}
 	return ret;
 }
-EXPORT_SYMBOL_GPL(vbus_queue_get);
+EXPORT_SYMBOL_NS_GPL(vbus_queue_get, VBUS_MODEL);
 
 void vbus_queue_signal(struct vbus_queue *q)
 {
 	vbus_conn_signal(q->conn, READ_ONCE(to_conn_queue(q)->vector));
 }
-EXPORT_SYMBOL_GPL(vbus_queue_signal);
+EXPORT_SYMBOL_NS_GPL(vbus_queue_signal, VBUS_MODEL);
 
 bool vbus_queue_flush(struct vbus_queue *q)
 {
@@ -180,4 +180,4 @@ bool vbus_queue_flush(struct vbus_queue *q)
 	vbus_queue_signal(q);
 	return true;
 }
-EXPORT_SYMBOL_GPL(vbus_queue_flush);
+EXPORT_SYMBOL_NS_GPL(vbus_queue_flush, VBUS_MODEL);

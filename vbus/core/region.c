@@ -27,8 +27,8 @@
 #include <linux/module.h>
 #include <linux/overflow.h>
 #include <linux/slab.h>
-#include <vbus/device.h>
-#include <vbus/memory.h>
+#include <vbus/host/model.h>
+#include <vbus/host/memory.h>
 
 #include "memory_priv.h"
 
@@ -168,7 +168,7 @@ err_free:
 	vbus_region_free(region);
 	return ret;
 }
-EXPORT_SYMBOL_GPL(vbus_mem_add);
+EXPORT_SYMBOL_NS_GPL(vbus_mem_add, VBUS_SESSION);
 
 /* Steps 1 and 2 of removal, see the top. */
 static void vbus_region_kill(struct vbus_region *region)
@@ -239,7 +239,7 @@ out:
 	mutex_unlock(&mem->lock);
 	return ret;
 }
-EXPORT_SYMBOL_GPL(vbus_mem_del);
+EXPORT_SYMBOL_NS_GPL(vbus_mem_del, VBUS_SESSION);
 
 /*
  * The map itself
@@ -270,7 +270,7 @@ struct vbus_mem *vbus_mem_create(void)
 	}
 	return mem;
 }
-EXPORT_SYMBOL_GPL(vbus_mem_create);
+EXPORT_SYMBOL_NS_GPL(vbus_mem_create, VBUS_SESSION);
 
 struct vbus_mem *vbus_mem_create_direct(void)
 {
@@ -282,7 +282,7 @@ struct vbus_mem *vbus_mem_create_direct(void)
 	mem->direct = true;
 	return mem;
 }
-EXPORT_SYMBOL_GPL(vbus_mem_create_direct);
+EXPORT_SYMBOL_NS_GPL(vbus_mem_create_direct, VBUS_SESSION);
 
 void vbus_mem_destroy(struct vbus_mem *mem)
 {
@@ -318,4 +318,4 @@ void vbus_mem_destroy(struct vbus_mem *mem)
 	mutex_destroy(&mem->lock);
 	kfree(mem);
 }
-EXPORT_SYMBOL_GPL(vbus_mem_destroy);
+EXPORT_SYMBOL_NS_GPL(vbus_mem_destroy, VBUS_SESSION);

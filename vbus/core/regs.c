@@ -166,7 +166,7 @@ unlock:
 	mutex_unlock(&conn->lock);
 	return ret;
 }
-EXPORT_SYMBOL_GPL(vbus_conn_read);
+EXPORT_SYMBOL_NS_GPL(vbus_conn_read, VBUS_SESSION);
 
 static void vbus_set_low(u64 *reg, u32 value)
 {
@@ -335,4 +335,4 @@ unlock:
 	mutex_unlock(&conn->lock);
 	return ret;
 }
-EXPORT_SYMBOL_GPL(vbus_conn_write);
+EXPORT_SYMBOL_NS_GPL(vbus_conn_write, VBUS_SESSION);

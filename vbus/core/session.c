@@ -77,7 +77,7 @@ bool vbus_session_event_pending(struct vbus_session *session)
 {
 	return !bitmap_empty(session->slots, VBUS_MAX_SLOTS);
 }
-EXPORT_SYMBOL_GPL(vbus_session_event_pending);
+EXPORT_SYMBOL_NS_GPL(vbus_session_event_pending, VBUS_SESSION);
 
 /*
  * What is gone is reported before what came: REMOVED and UNPLUG speak of the device
@@ -124,7 +124,7 @@ unlock:
 	mutex_unlock(&bus->lock);
 	return found;
 }
-EXPORT_SYMBOL_GPL(vbus_session_next_event);
+EXPORT_SYMBOL_NS_GPL(vbus_session_next_event, VBUS_SESSION);
 
 /*
  * The last fd of a bus, a device or a front is closed: does this thread wait for the end?
@@ -201,7 +201,7 @@ struct vbus_session *vbus_session_open(const char *name, struct vbus_mem *mem,
 	vbus_bus_put(bus);
 	return session;
 }
-EXPORT_SYMBOL_GPL(vbus_session_open);
+EXPORT_SYMBOL_NS_GPL(vbus_session_open, VBUS_SESSION);
 
 /* Any connection that is not a shell yet, with a reference. */
 static struct vbus_conn *vbus_session_conn(struct vbus_session *session)
@@ -253,10 +253,10 @@ void vbus_session_close(struct vbus_session *session)
 	put_pid(session->owner);
 	kfree(session);
 }
-EXPORT_SYMBOL_GPL(vbus_session_close);
+EXPORT_SYMBOL_NS_GPL(vbus_session_close, VBUS_SESSION);
 
 struct vbus_mem *vbus_session_mem(struct vbus_session *session)
 {
 	return session->mem;
 }
-EXPORT_SYMBOL_GPL(vbus_session_mem);
+EXPORT_SYMBOL_NS_GPL(vbus_session_mem, VBUS_SESSION);

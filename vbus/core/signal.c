@@ -150,14 +150,14 @@ int vbus_conn_set_irq_fn(struct vbus_conn *conn, u32 vector,
 {
 	return vbus_conn_bind(conn, vector, NULL, fn, arg);
 }
-EXPORT_SYMBOL_GPL(vbus_conn_set_irq_fn);
+EXPORT_SYMBOL_NS_GPL(vbus_conn_set_irq_fn, VBUS_SESSION);
 
 int vbus_conn_set_irq(struct vbus_conn *conn, u32 vector,
 		      struct eventfd_ctx *ctx)
 {
 	return vbus_conn_bind(conn, vector, ctx, NULL, NULL);
 }
-EXPORT_SYMBOL_GPL(vbus_conn_set_irq);
+EXPORT_SYMBOL_NS_GPL(vbus_conn_set_irq, VBUS_SESSION);
 
 void vbus_vector_init(struct vbus_vector *vector)
 {

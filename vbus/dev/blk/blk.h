@@ -37,7 +37,7 @@
 #include <linux/vbus_blk.h>
 #include <linux/wait.h>
 #include <linux/workqueue.h>
-#include <vbus/device.h>
+#include <vbus/host/model.h>
 
 #define VDM_BLK_RING_MAX	1024
 

@@ -263,4 +263,5 @@ module_exit(vdm_blk_exit);
 
 MODULE_DESCRIPTION("vbus host model: disk");
 MODULE_LICENSE("GPL");
+MODULE_IMPORT_NS(VBUS_MODEL);
 MODULE_ALIAS_VBUS_MODEL("blk");

@@ -227,4 +227,5 @@ module_exit(vdm_net_exit);
 
 MODULE_DESCRIPTION("vbus host model: network card");
 MODULE_LICENSE("GPL");
+MODULE_IMPORT_NS(VBUS_MODEL);
 MODULE_ALIAS_VBUS_MODEL("net");

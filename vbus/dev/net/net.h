@@ -30,7 +30,7 @@
 #include <linux/timer.h>
 #include <linux/u64_stats_sync.h>
 #include <linux/vbus_net.h>
-#include <vbus/device.h>
+#include <vbus/host/model.h>
 
 #define VDM_NET_FEATURES						\
 	(VBUS_NET_F_CSUM | VBUS_NET_F_GUEST_CSUM |			\

@@ -14,7 +14,7 @@
 #include <linux/module.h>
 #include <linux/slab.h>
 #include <linux/vbus_abi.h>
-#include <vbus/device.h>
+#include <vbus/host/model.h>
 
 /* Chains of one run: lets other softirqs in when a guest never stops. */
 #define VDM_NULL_BUDGET		64
@@ -330,4 +330,5 @@ module_exit(vdm_null_exit);
 
 MODULE_DESCRIPTION("vbus host model that completes everything");
 MODULE_LICENSE("GPL");
+MODULE_IMPORT_NS(VBUS_MODEL);
 MODULE_ALIAS_VBUS_MODEL("null");

@@ -22,7 +22,7 @@
 #include <linux/vbus_abi.h>
 #include <linux/vbus_rng.h>
 #include <linux/workqueue.h>
-#include <vbus/device.h>
+#include <vbus/host/model.h>
 
 /* What one run does before it lets others in: 256 KiB, about a millisecond. */
 #define VDM_RNG_BUDGET		64
@@ -356,4 +356,5 @@ module_exit(vdm_rng_exit);
 
 MODULE_DESCRIPTION("vbus host model of a random number generator");
 MODULE_LICENSE("GPL");
+MODULE_IMPORT_NS(VBUS_MODEL);
 MODULE_ALIAS_VBUS_MODEL("rng");

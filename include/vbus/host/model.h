@@ -26,8 +26,8 @@
  *
  * Lock order: RTNL, conn->lock, bus->lock, dev->lock, dev->config_lock.
  */
-#ifndef _VBUS_DEVICE_H
-#define _VBUS_DEVICE_H
+#ifndef _VBUS_HOST_MODEL_H
+#define _VBUS_HOST_MODEL_H
 
 #include <linux/configfs.h>
 #include <linux/gfp.h>
@@ -36,7 +36,7 @@
 #include <linux/types.h>
 #include <linux/wait.h>
 #include <linux/workqueue.h>
-#include <vbus/memory.h>
+#include <vbus/host/memory.h>
 #include <vbus/ring.h>
 
 struct mem_cgroup;
@@ -385,4 +385,4 @@ void vbus_queue_signal(struct vbus_queue *q);
  */
 void vbus_queue_serve(struct vbus_queue *q);
 
-#endif /* _VBUS_DEVICE_H */
+#endif /* _VBUS_HOST_MODEL_H */

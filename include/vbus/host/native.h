@@ -6,8 +6,8 @@
  * A session has at most one.  Closing the session disconnects it; the pointer stays
  * valid until vbus_native_close(), but answers -ENODEV from then on.
  */
-#ifndef _VBUS_NATIVE_H
-#define _VBUS_NATIVE_H
+#ifndef _VBUS_HOST_NATIVE_H
+#define _VBUS_HOST_NATIVE_H
 
 #include <linux/types.h>
 
@@ -113,4 +113,4 @@ int vbus_native_set_irq(struct vbus_native *nv, u32 queue,
  */
 int vbus_native_set_doorbell(struct vbus_native *nv, u32 page, int fd);
 
-#endif /* _VBUS_NATIVE_H */
+#endif /* _VBUS_HOST_NATIVE_H */

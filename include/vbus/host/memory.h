@@ -16,8 +16,8 @@
  * guest memory.  vbus_mem_read() and vbus_mem_map_read() survive to find one that nobody
  * knew of; other accesses to what was found or mapped do not.
  */
-#ifndef _VBUS_MEMORY_H
-#define _VBUS_MEMORY_H
+#ifndef _VBUS_HOST_MEMORY_H
+#define _VBUS_HOST_MEMORY_H
 
 #include <linux/types.h>
 
@@ -211,4 +211,4 @@ void vbus_mem_unmap(struct vbus_mem_map *map);
 int vbus_mem_map_read(const struct vbus_mem_map *map, void *dst, size_t off,
 		      size_t len);
 
-#endif /* _VBUS_MEMORY_H */
+#endif /* _VBUS_HOST_MEMORY_H */

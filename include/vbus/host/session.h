@@ -8,8 +8,8 @@
  * Closing the session disconnects every connection; a vbus_conn pointer stays
  * valid until vbus_conn_close(), but answers -ENODEV from then on.
  */
-#ifndef _VBUS_SESSION_H
-#define _VBUS_SESSION_H
+#ifndef _VBUS_HOST_SESSION_H
+#define _VBUS_HOST_SESSION_H
 
 #include <linux/types.h>
 
@@ -129,4 +129,4 @@ int vbus_conn_set_irq(struct vbus_conn *conn, u32 vector,
  */
 int vbus_conn_set_doorbell(struct vbus_conn *conn, u32 queue, int fd);
 
-#endif /* _VBUS_SESSION_H */
+#endif /* _VBUS_HOST_SESSION_H */

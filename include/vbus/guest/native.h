@@ -6,8 +6,8 @@
  * host core in the same kernel - is behind struct vnat_window_ops.  The bus of
  * devices behind it is the same.
  */
-#ifndef _VBUS_PROXY_NATIVE_H
-#define _VBUS_PROXY_NATIVE_H
+#ifndef _VBUS_GUEST_NATIVE_H
+#define _VBUS_GUEST_NATIVE_H
 
 #include <linux/types.h>
 
@@ -85,4 +85,4 @@ int vnat_bus_fast_nop(struct vnat_bus *bus);
  */
 void vnat_interrupt(struct vnat_bus *bus, unsigned int queue);
 
-#endif /* _VBUS_PROXY_NATIVE_H */
+#endif /* _VBUS_GUEST_NATIVE_H */

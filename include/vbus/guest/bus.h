@@ -10,8 +10,8 @@
  * probe, remove or another process context of the driver, one at a time per
  * device.
  */
-#ifndef _VBUS_PROXY_H
-#define _VBUS_PROXY_H
+#ifndef _VBUS_GUEST_BUS_H
+#define _VBUS_GUEST_BUS_H
 
 #include <linux/device.h>
 #include <linux/mod_devicetable.h>
@@ -390,4 +390,4 @@ void vproxy_vector_name(struct vproxy_device *vdev, unsigned int nr,
 int vproxy_bus_id_alloc(void);
 void vproxy_bus_id_free(int id);
 
-#endif /* _VBUS_PROXY_H */
+#endif /* _VBUS_GUEST_BUS_H */
