@@ -58,6 +58,15 @@ check "16 long ones at a time" writes_start --bs=256k --iodepth=16 --size=32M
 check "4 MiB of copies are charged" wait_for 60 at_least 3072
 check "all is written" wait_for 120 test -e /tmp/written
 check "copies are charged no longer" wait_for 30 at_most 1024
+# With less than is asked for, the guest sends the rest again; another process of the cgroup lives.
+(echo $BASHPID > $cg/vmm/cgroup.procs && exec sleep 1000) &
+other=$!
+check "1 MiB more for the cgroup" eval "echo \$((\$(< $cg/vmm/memory.current) + 1048576)) > $cg/vmm/memory.max"
+check "writes that need 4 MiB of copies end" writes --bs=256k --iodepth=16 --size=8M
+check "the limit was met" eval '[ "$(sed -n "s/^max //p" $cg/vmm/memory.events)" -gt 0 ]'
+check "nothing was killed for it" grep -qx "oom_kill 0" $cg/vmm/memory.events
+check "the other process goes" kill $other
+check "the limit goes" eval "echo max > $cg/vmm/memory.max"
 check "the guest goes, and its lists" eval "tear_down && before=0 && wait_for 30 at_most 256"
 check "the rest goes" eval "null_gone b0 && wait_for 30 rmdir $cg/vmm && umount $cg"
 check "modules unload" modules_unload blk

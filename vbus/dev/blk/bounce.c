@@ -3,13 +3,18 @@
  * Host model "blk": memory of a request that is not found in its slot: longer lists
  * of pages, and copies of data that the backing could not use where it lies.
  *
- * All of it is charged to the opener of the bus, whose guest makes us keep it: also
- * what a work item allocates.
+ * All of it is charged to the opener of the bus, whose guest makes us keep it.
  */
 #include <linux/mm.h>
 #include <linux/sched/mm.h>
 #include <linux/slab.h>
 #include "blk.h"
+
+/*
+ * As VBUS_GFP_GUEST, but reclaim must not wait for a disk, which may be this one.  Without
+ * RETRY_MAYFAIL the cgroup's limit would kill a process in it.
+ */
+#define VDM_BLK_GFP_BOUNCE	(GFP_NOIO | __GFP_ACCOUNT | __GFP_RETRY_MAYFAIL)
 
 /**
  * struct vdm_blk_bounce - copies of a request's data
@@ -39,7 +44,7 @@ int vdm_blk_more_vecs(struct vdm_blk_req *req)
 	if (!req->more) {
 		old = set_active_memcg(vbus_conn_memcg(req->bq->q->conn));
 		req->more = kvmalloc_array(VDM_BLK_VECS, sizeof(*req->more),
-					   GFP_NOIO | __GFP_ACCOUNT);
+					   VDM_BLK_GFP_BOUNCE);
 		set_active_memcg(old);
 	}
 	if (!req->more)
@@ -75,8 +80,7 @@ static int vdm_blk_alloc_pages(struct vdm_blk_req *req)
 		if (atomic_inc_return(&req->bq->bounce_pages) >
 		    VDM_BLK_BOUNCE_MAX)
 			goto err_count;
-		bv->bv_page = alloc_page(GFP_NOIO | __GFP_ACCOUNT |
-					 __GFP_NOWARN);
+		bv->bv_page = alloc_page(VDM_BLK_GFP_BOUNCE | __GFP_NOWARN);
 		if (!bv->bv_page)
 			goto err_count;
 		bv->bv_offset = 0;
@@ -136,7 +140,7 @@ int vdm_blk_bounce(struct vdm_blk_req *req, const struct ioq_seg *segs, u32 nr)
 
 	old = set_active_memcg(vbus_conn_memcg(req->bq->q->conn));
 	bounce = kmalloc(struct_size(bounce, segs, nr),
-			 GFP_NOIO | __GFP_ACCOUNT);
+			 VDM_BLK_GFP_BOUNCE);
 	if (bounce)
 		err = vdm_blk_more_vecs(req) ?: vdm_blk_alloc_pages(req);
 	set_active_memcg(old);

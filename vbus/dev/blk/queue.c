@@ -208,11 +208,11 @@ int vdm_blk_queue_start(struct vdm_blk *blk, struct vbus_queue *q,
 	struct vdm_blk_queue *bq;
 	u32 i;
 
-	bq = kzalloc(sizeof(*bq), GFP_KERNEL_ACCOUNT);
+	bq = kzalloc(sizeof(*bq), VBUS_GFP_GUEST);
 	if (!bq)
 		return -ENOMEM;
 	bq->nr_reqs = ioq_south_size(&q->ring);
-	bq->reqs = kvcalloc(bq->nr_reqs, sizeof(*bq->reqs), GFP_KERNEL_ACCOUNT);
+	bq->reqs = kvcalloc(bq->nr_reqs, sizeof(*bq->reqs), VBUS_GFP_GUEST);
 	if (!bq->reqs) {
 		kfree(bq);
 		return -ENOMEM;
