@@ -47,6 +47,7 @@ struct blk_seen {
  * @config: what the driver reads; copied when the card is put in
  * @data: contents
  * @hold: take nothing, by itself
+ * @first: a chain that a case keeps
  * @served: requests answered
  * @vb: the driver's
  * @bdev: open, or NULL
@@ -56,6 +57,7 @@ struct blk_card {
 	struct kunit *test;
 	struct vbus_blk_config config;
 	u8 *data;
+	struct blk_seen first;
 	bool hold;
 	unsigned int served;
 	struct vbus_blk *vb;

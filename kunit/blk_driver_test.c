@@ -595,6 +595,67 @@ static void test_looks(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, card_stat(card, VBLK_SIGNALS), signals + 1);
 }
 
+/* The vCPU that kicks for the second is away, while the first one is answered. */
+static void kick_answers_first(struct fake_dev *fake, u32 q)
+{
+	struct blk_card *card = fake->test->priv;
+
+	if (fake->kicks[q] < 2) {
+		KUNIT_EXPECT_TRUE(fake->test, card_take(card, q, &card->first));
+		ioq_south_enable_kicks(&fake->south[q]);
+		return;
+	}
+	ioq_south_complete(&fake->south[q], card->first.id, 0);
+	ioq_south_publish(&fake->south[q]);
+	KUNIT_EXPECT_TRUE(fake->test, ioq_south_signal_needed(&fake->south[q]));
+}
+
+/* What was there before a kick is signalled, though its sender will look, too. */
+static void test_kick_away(struct kunit *test)
+{
+	struct blk_card *card = card_start(test);
+	struct io *io[2];
+	u32 i;
+
+	card->fake->kicks[0] = 0;
+	card->fake->kick = kick_answers_first;
+	for (i = 0; i < 2; i++) {
+		io[i] = io_new(card, REQ_OP_WRITE, 64 * i, 1, 512, 0);
+		submit_bio(io[i]->bio);
+	}
+	KUNIT_EXPECT_EQ(test, card->fake->kicks[0], 2);
+	KUNIT_EXPECT_EQ(test, 0, io_wait(card, io[0]));
+	card_go(card);
+	KUNIT_EXPECT_EQ(test, 0, io_wait(card, io[1]));
+	for (i = 0; i < 2; i++)
+		io_free(io[i]);
+}
+
+/* A request that is added while another CPU kicks and has signals suppressed. */
+static void test_kick_meets(struct kunit *test)
+{
+	struct blk_card *card = card_start(test);
+	struct vbus_blk_queue *q = &card->vb->queue[0];
+	struct ioq_south *south = &card->fake->south[0];
+	struct io *io;
+
+	card->hold = true;
+	ioq_south_enable_kicks_after(south, CARD_RING / 2);
+	spin_lock_irq(&q->lock);
+	ioq_north_suppress_signals(&q->vq->ring);
+	q->quiet = true;
+	spin_unlock_irq(&q->lock);
+	io = io_new(card, REQ_OP_WRITE, 0, 1, 512, 0);
+	submit_bio(io->bio);
+	KUNIT_ASSERT_TRUE(test, card_take(card, 0, &card->seen));
+	ioq_south_complete(south, card->seen.id, 0);
+	ioq_south_publish(south);
+	KUNIT_EXPECT_TRUE(test, ioq_south_signal_needed(south));
+	card_signal(card, 0);
+	KUNIT_EXPECT_EQ(test, 0, io_wait(card, io));
+	io_free(io);
+}
+
 static struct kunit_case blk_cases[] = {
 	KUNIT_CASE(test_probe),
 	KUNIT_CASE(test_probe_plain),
@@ -610,6 +671,8 @@ static struct kunit_case blk_cases[] = {
 	KUNIT_CASE(test_urgent),
 	KUNIT_CASE(test_answered),
 	KUNIT_CASE(test_looks),
+	KUNIT_CASE(test_kick_away),
+	KUNIT_CASE(test_kick_meets),
 	{}
 };
 

@@ -141,6 +141,7 @@ static int vbus_blk_add(struct vbus_blk_queue *q, struct request *rq,
 
 	lockdep_assert_held(&q->lock);
 	q->stat[VBLK_REQUESTS]++;
+	q->added++;
 	q->urgent |= req_op(rq) == REQ_OP_FLUSH || rq->cmd_flags & REQ_FUA;
 	if (n <= VBLK_DIRECT)
 		return ioq_north_add(&q->vq->ring, segs, n, rq);
@@ -158,28 +159,45 @@ enum vbus_blk_then {
 	VBLK_KICK,
 };
 
+/* Ask for a signal for the next answer.  Return: false if there are answers already. */
+static bool vbus_blk_enable_signals(struct vbus_blk_queue *q)
+{
+	lockdep_assert_held(&q->lock);
+	q->quiet = false;
+	return ioq_north_enable_signals(&q->vq->ring, 1);
+}
+
 /*
  * Publish what was added.  A host that wants a kick later, since more may follow, can't
  * know that somebody waits for one request.
+ *
+ * When a kick returns its answers may be there, so no signal is wanted for them.  That
+ * holds for requests of this publish alone: the vCPU that kicks may be away for long, and
+ * those of other CPUs must not wait for its return.
  */
 static enum vbus_blk_then vbus_blk_publish(struct vbus_blk_queue *q)
 {
 	struct ioq_north *ring = &q->vq->ring;
-	bool urgent = q->urgent;
+	bool urgent = q->urgent, answers = false;
+	unsigned int added = q->added;
 
 	lockdep_assert_held(&q->lock);
 	if (!ioq_north_publish(ring))
 		return VBLK_NOTHING;
 	q->urgent = false;
+	q->added = 0;
+	if (q->quiet)
+		answers = !vbus_blk_enable_signals(q);
 	if (ioq_north_kick_needed(ring) || urgent) {
-		/* The answer may be there when the kick returns. */
-		if (!q->polled)
+		if (!q->polled && ioq_north_outstanding(ring) == added) {
 			ioq_north_suppress_signals(ring);
+			q->quiet = true;
+		}
 		q->stat[VBLK_KICKS]++;
 		return VBLK_KICK;
 	}
-	return !q->polled && ioq_north_pending(ring) ? VBLK_LOOK :
-						       VBLK_NOTHING;
+	return !q->polled && (answers || ioq_north_pending(ring)) ?
+	       VBLK_LOOK : VBLK_NOTHING;
 }
 
 /* What became of a request, by what the host says of it. */
@@ -280,10 +298,13 @@ static void vbus_blk_look(struct vbus_blk_queue *q, bool signalled)
 		else if (list)
 			q->stat[VBLK_POLLS]++;
 		signalled = false;
-		more = !ioq_north_enable_signals(&q->vq->ring, 1);
+		more = !vbus_blk_enable_signals(q);
 		spin_unlock_irqrestore(&q->lock, flags);
 		vbus_blk_complete_list(list, &iob);
-		/* Bounded: the slots of what was taken out are not free before the end. */
+		/*
+		 * As long as the host answers faster than this: in a batch no more than
+		 * there are slots, as what was taken out is not free before the end.
+		 */
 	} while (more);
 	if (!rq_list_empty(iob.req_list))
 		iob.complete(&iob);

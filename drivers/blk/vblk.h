@@ -100,15 +100,19 @@ struct vbus_blk_pdu {
  * @vq: the ring
  * @vb: the disk
  * @urgent: a FLUSH or a FUA write is among what was added and not published
+ * @added: chains that were added and not published
+ * @quiet: a kick is under way whose sender looks for the answer itself: no signals
  * @polled: completions raise no signal, the waiting task polls
  * @dead: takes no requests any more
- * @stat: VBUS_BLK_*
+ * @stat: VBLK_*
  */
 struct vbus_blk_queue {
 	spinlock_t lock;	/* ring, dead, stat */
 	struct vproxy_queue *vq;
 	struct vbus_blk *vb;
 	bool urgent;
+	bool quiet;
+	unsigned int added;
 	bool polled;
 	bool dead;
 	u64 stat[VBLK_NR_STATS];
