@@ -321,8 +321,12 @@ static void vbus_blk_then(struct vbus_blk_queue *q, enum vbus_blk_then then)
 {
 	if (then == VBLK_KICK)
 		vproxy_queue_doorbell(q->vq);
-	if (then != VBLK_NOTHING && !q->polled)
-		vbus_blk_look(q, false);
+	if (then == VBLK_NOTHING || q->polled)
+		return;
+	/* What ends in a softirq ends here, not when ksoftirqd gets its turn. */
+	local_bh_disable();
+	vbus_blk_look(q, false);
+	local_bh_enable();
 }
 
 static blk_status_t vbus_blk_queue_rq(struct blk_mq_hw_ctx *hctx,
