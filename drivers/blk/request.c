@@ -423,15 +423,19 @@ static enum blk_eh_timer_return vbus_blk_timeout(struct request *rq)
 	struct vbus_blk *vb = q->vb;
 	struct request *list;
 	unsigned long flags;
+	bool more;
 
 	spin_lock_irqsave(&q->lock, flags);
 	q->stat[VBLK_TIMEOUTS]++;
-	list = vbus_blk_reap(q);
-	/* If a signal was lost, the host thinks that we have had it. */
-	if (!q->polled)
-		ioq_north_enable_signals(&q->vq->ring, 1);
 	spin_unlock_irqrestore(&q->lock, flags);
-	vbus_blk_complete_list(list, NULL);
+	/* If a signal was lost, the host thinks that the guest has had it. */
+	do {
+		spin_lock_irqsave(&q->lock, flags);
+		list = vbus_blk_reap(q);
+		more = !q->polled && !vbus_blk_enable_signals(q);
+		spin_unlock_irqrestore(&q->lock, flags);
+		vbus_blk_complete_list(list, NULL);
+	} while (more);
 	if (blk_mq_rq_state(rq) != MQ_RQ_IN_FLIGHT)
 		return BLK_EH_DONE;
 
