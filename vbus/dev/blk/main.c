@@ -89,7 +89,7 @@ static int vdm_blk_enable(struct vbus_device *dev)
 	blk->stats = kcalloc(blk->queues, sizeof(*blk->stats), GFP_KERNEL);
 	if (!blk->stats)
 		return -ENOMEM;
-	blk->wq = alloc_workqueue("vbus-%s", WQ_UNBOUND | WQ_MEM_RECLAIM,
+	blk->wq = alloc_workqueue("vbus-%s-io", WQ_UNBOUND | WQ_MEM_RECLAIM,
 				  VDM_BLK_WAITERS, dev->name);
 	if (!blk->wq)
 		goto free_stats;

@@ -10,9 +10,10 @@
  * ->execute is completed by the thread that serves, in batches; everything else by an
  * irq_work, which runs when the interrupt is over and finds the others that ended in it.
  *
- * Completing is one thing, signalling the guest another.  Inline, the guest is signalled
- * at once; it looks for answers itself when its kick returns, and then wants no signal.
- * A worker moderates kicks and signals, see moderation.c.  Then a timer runs whenever the
+ * Completing is one thing, signalling the guest another.  Of what ends inline the guest is
+ * signalled at once; it looks for answers itself when its kick returns, and then wants no
+ * signal.  A worker moderates kicks and signals, see moderation.c, and what ends later is
+ * moderated whoever served it.  Then a timer runs whenever the
  * guest was not signalled of something, or would not kick for the next chain.
  */
 #include <linux/blkdev.h>
