@@ -15,9 +15,9 @@ check "plug it" plug vm0 3 web0
 check "a guest boots" guest_start g1 --cpus 2 --bus vm0 || bail "no guest"
 check "the host's end" card_host web0 3
 check "the guest's end" card_guest g1 3 || bail "no card"
-name=$(guest_if g1 3)
+card=$(guest_if g1 3)
 host_mac=$(cat /sys/class/net/web0/address)
-guest_mac=$(guest g1 "cat /sys/class/net/$name/address")
+guest_mac=$(guest g1 "cat /sys/class/net/$card/address")
 fuzz=$VBUS_BUILD/loop/rawfuzz
 
 sound()
@@ -41,7 +41,7 @@ from_host()
 
 check "both ends answer" sound
 for seed in 1 2; do
-	check "guest to host, seed $seed" from_guest "$name" $seed
+	check "guest to host, seed $seed" from_guest "$card" $seed
 	check "host to guest, seed $((seed + 10))" from_host $((seed + 10))
 done
 
@@ -49,7 +49,7 @@ nested()
 {
 	guest g1 "modprobe -a bridge tun; /usr/bin/ip link add br0 mtu 65535 address $guest_mac type bridge forward_delay 0 &&
 		/usr/bin/ip tuntap add dev t0 mode tap vnet_hdr && ip link set t0 mtu 65521 master br0 up &&
-		ip addr flush dev $name && ip link set $name master br0 &&
+		ip addr flush dev $card && ip link set $card master br0 &&
 		ip addr add 10.7.3.2/24 dev br0 && ip link set br0 up" && sound
 }
 
