@@ -132,10 +132,10 @@ one()
 			/\"jobname\"/ { job = \$3; gsub(/[\",]/, \"\", job); dir = \"\" }
 			/\"(read|write|trim|sync)\" : / { dir = \$1; clat = 0 }
 			dir !~ /read|write/ { next }
-			/\"total_ios\"/ { v = \$3 + 0; all += v; if (job == \"t\") ios += v; got = v }
+			/\"total_ios\"/ { v = \$3 + 0; all += v; got = v
+				if (job == \"t\") { ios += v; if (v) secs += runtime } }
 			/\"runtime\"/ { runtime = \$3 / 1000 }
 			job != \"t\" || !got { next }
-			/\"iops\" :/ { secs += runtime }
 			/\"[sc]?lat_ns\"/ { clat = /\"clat_ns\"/ }
 			!clat { next }
 			/\"max\"/ { if (\$3 / 1000 > max) max = \$3 / 1000 }
